@@ -1,0 +1,83 @@
+"""The command line: one module per verb, imported only when that verb runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Final
+
+import click
+
+from rocmimg import __version__
+from rocmimg.errors import RocmimgError
+
+INTERRUPTED: Final = 130
+
+# verb -> (section, help line). The module is rocmimg.cli.<verb> ("-" as "_"), its command object `command`.
+# The help lines stand here so that `rocmimg --help` imports no verb.
+VERBS: Final[dict[str, tuple[str, str]]] = {
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"rocmimg.cli.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for section in dict.fromkeys(section for section, _ in VERBS.values()):
+            with formatter.section(section):
+                formatter.write_dl([(verb, text) for verb, (s, text) in VERBS.items() if s == section])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--debug", is_flag=True, envvar="ROCMIMG_DEBUG", help="Show tracebacks.")
+@click.version_option(__version__, prog_name="rocmimg")
+def cli(debug: bool) -> None:  # noqa: ARG001
+    """Builds, proves and promotes ROCm container images."""
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors of ours go to stderr without a traceback."""
+    argv = sys.argv[1:] if args is None else args
+    debug = "--debug" in argv or bool(os.environ.get("ROCMIMG_DEBUG"))
+    try:
+        result = cli.main(argv, prog_name="rocmimg", standalone_mode=False)
+    except RocmimgError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"rocmimg: {error.kind}: {error}", err=True)
+        return error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("rocmimg: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away (`rocmimg list | head`): nothing to tell anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0

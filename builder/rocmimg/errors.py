@@ -1,0 +1,145 @@
+"""Every failure that a user can meet: one class and one exit code per kind.
+
+A message reads ``file:line: what; why; what to do next``. ``why`` and ``next_step`` may be empty where ``what`` says it
+all. Exit codes 0 (done), 1 (findings), 2 (wrong command line, click's own) and 130 (interrupted) have no class here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file, or the word for a place that is no file ("command line", "default")."""
+
+    source: str
+    line: int = 0
+    """1-based; 0 where the source has no lines."""
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+class RocmimgError(Exception):
+    """Base of all errors that are reported without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+    def __init__(
+        self, what: str, *, why: str = "", next_step: str = "", position: Position | None = None
+    ) -> None:
+        self.what = what
+        self.why = why
+        self.next_step = next_step
+        self.position = position
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = "; ".join(part for part in (self.what, self.why, self.next_step) if part)
+        return f"{self.position}: {text}" if self.position else text
+
+
+class ConfigError(RocmimgError):
+    """images.yaml, a recipe or a ``--set`` is wrong."""
+
+    exit_code = 3
+    kind = "configuration"
+
+
+class ConfigErrors(ConfigError):
+    """Several configuration errors found in one reading."""
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        self.errors = errors
+        super().__init__("\n".join(map(str, errors)))
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
+
+
+class TemplateError(RocmimgError):
+    """A template is missing, does not parse, or uses a value that does not exist."""
+
+    exit_code = 4
+    kind = "template"
+
+
+class EngineError(RocmimgError):
+    """No container engine answers, or it refuses a call."""
+
+    exit_code = 5
+    kind = "engine"
+
+
+class BaseImageError(RocmimgError):
+    """A base image is not there and cannot be pulled."""
+
+    exit_code = 6
+    kind = "base image"
+
+
+class BuildError(RocmimgError):
+    """An image does not build."""
+
+    exit_code = 7
+    kind = "build"
+
+
+class DiskFullError(RocmimgError):
+    """The engine or this machine ran out of disk."""
+
+    exit_code = 8
+    kind = "disk"
+
+
+class ChecksFailed(RocmimgError):
+    """A built image does not show what it must show."""
+
+    exit_code = 9
+    kind = "checks"
+
+
+class NotProven(RocmimgError):
+    """A proof that was demanded could not be run (``--require-gpu`` without a GPU)."""
+
+    exit_code = 10
+    kind = "not proven"
+
+
+class ContractBroken(RocmimgError):
+    """The framework needs what its pinned source does not have."""
+
+    exit_code = 11
+    kind = "contract"
+
+
+class SourceError(RocmimgError):
+    """A repository, ref, folder or package that was to be read cannot be read."""
+
+    exit_code = 12
+    kind = "source"
+
+
+class LockError(RocmimgError):
+    """images.lock.yaml is missing, broken, or does not fit images.yaml."""
+
+    exit_code = 13
+    kind = "lock"
+
+
+class RegistryError(RocmimgError):
+    """A container registry does not answer, refuses, or holds something else."""
+
+    exit_code = 14
+    kind = "registry"
+
+
+class GateRefused(RocmimgError):
+    """A promotion lacks its proofs."""
+
+    exit_code = 15
+    kind = "gate"
