@@ -1,0 +1,225 @@
+"""BuildKit without a session: ``POST /build?version=2`` with a tar body, through docker-py's own HTTP session.
+
+docker-py has no method for it (docker-py#2230). What needs a session is out of reach here: secrets, ssh, cache export,
+and pulling with credentials, so base images are pulled beforehand.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import itertools
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+
+from rocmimg.engine.api import explained, message_of
+from rocmimg.engine.events import Event, StepFinished, StepLog
+from rocmimg.engine.failure import BuildCancelled, build_failed
+from rocmimg.engine.frames import Trace
+from rocmimg.engine.plain import PlainSteps
+from rocmimg.engine.tar import stream
+from rocmimg.engine.types import BuildOutcome, BuildRequest
+from rocmimg.errors import BuildError
+from rocmimg.plan.context import ContextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rocmimg.engine.api import Api
+
+_DOCKERFILE: Final = ".rocmimg.Dockerfile"
+_LAST_LINES: Final = 40
+
+
+class Running:
+    """A build under way, so that another thread can end it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._response: requests.Response | None = None
+        self.cancelled = False
+
+    def attach(self, response: requests.Response) -> None:
+        with self._lock:
+            self._response = response
+        if self.cancelled:
+            self.hang_up()
+
+    def detach(self) -> None:
+        with self._lock:
+            self._response = None
+
+    def hang_up(self) -> None:
+        """End the reading side; podman has no other way to be told, and docker stops the build for this as well."""
+        with self._lock:
+            if self._response is not None:
+                with contextlib.suppress(OSError, RuntimeError, ValueError):
+                    self._response.raw.shutdown()
+
+
+class Builds:
+    """The builds of one engine."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._running: dict[str, Running] = {}
+        self._lock = threading.Lock()
+
+    def cancel(self, build_id: str) -> None:
+        """End a build; its ``build`` call raises BuildCancelled. Unknown ids are ignored: it may just have ended."""
+        with self._lock:
+            running = self._running.get(build_id)
+        if running is None:
+            return
+        running.cancelled = True
+        with contextlib.suppress(requests.RequestException, OSError):
+            self._api.client.post(self._api.url("/build/cancel"), params={"id": build_id}, timeout=30)
+        running.hang_up()
+
+    def cancel_all(self) -> None:
+        for build_id in list(self._running):
+            self.cancel(build_id)
+
+    def build(self, request: BuildRequest, on_event: Callable[[Event], None]) -> BuildOutcome:
+        running = Running()
+        with self._lock:
+            self._running[request.build_id] = running
+        began = time.monotonic()
+        watch = _Watch(on_event)
+        try:
+            image_id = self._send(request, running, watch)
+        except Exception as error:
+            if running.cancelled:
+                raise BuildCancelled from error
+            raise
+        finally:
+            running.detach()
+            with self._lock:
+                del self._running[request.build_id]
+        return BuildOutcome(
+            image_id=image_id,
+            seconds=time.monotonic() - began,
+            steps=len(watch.steps),
+            cached_steps=sum(watch.steps.values()),
+        )
+
+    def _send(self, request: BuildRequest, running: Running, watch: _Watch) -> str:
+        with (
+            explained("the engine refused the build"),
+            contextlib.closing(
+                self._api.client.post(
+                    self._api.url("/build"),
+                    params=_params(request),
+                    data=_body(request, running),
+                    headers={"Content-Type": "application/x-tar"},
+                    stream=True,
+                    timeout=(30, None),
+                )
+            ) as response,
+        ):
+            running.attach(response)
+            if response.status_code >= requests.codes.bad_request:
+                raise build_failed(_refusal(response))
+            return _follow(response, running, watch)
+
+
+class _Watch:
+    """What has to be remembered of the events to name the step that failed."""
+
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
+        self.steps: dict[str, bool] = {}
+        self._tail: dict[str, collections.deque[str]] = {}
+        self.failed = ""
+        self._failed_digest = ""
+
+    def see(self, events: Iterator[Event]) -> None:
+        for event in events:
+            if isinstance(event, StepLog):
+                self._tail.setdefault(event.digest, collections.deque(maxlen=_LAST_LINES)).append(event.text)
+            elif isinstance(event, StepFinished):
+                self.steps[event.digest] = event.cached
+                if event.error and not self.failed and "context canceled" not in event.error:
+                    self.failed, self._failed_digest = event.name, event.digest
+            self._on_event(event)
+
+    def error(self, message: str) -> Exception:
+        log = tuple(self._tail.get(self._failed_digest, ())) if self.failed else ()
+        return build_failed(message, step=self.failed, log=log)
+
+
+def _params(request: BuildRequest) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "version": "2",
+        "dockerfile": _DOCKERFILE,
+        "t": list(request.tags),
+        "buildid": request.build_id,
+        "rm": "1",
+        "forcerm": "1",
+        "labels": json.dumps(dict(request.labels)),
+        "buildargs": json.dumps(dict(request.build_args)),
+    }
+    if request.network_mode != "default":
+        params["networkmode"] = request.network_mode
+    if request.target:
+        params["target"] = request.target
+    if request.no_cache:
+        params["nocache"] = "1"
+    return params
+
+
+def _body(request: BuildRequest, running: Running) -> Iterator[bytes]:
+    dockerfile = ContextFile(path=_DOCKERFILE, data=request.dockerfile.encode())
+    for chunk in stream(itertools.chain((dockerfile,), request.context)):
+        if running.cancelled:
+            raise BuildCancelled
+        yield chunk
+
+
+def _refusal(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text or f"HTTP status {response.status_code}"
+
+
+def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
+    rest = b""
+    for chunk in response.iter_content(None):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield json.loads(line)
+    if rest.strip():
+        yield json.loads(rest)
+
+
+def _follow(response: requests.Response, running: Running, watch: _Watch) -> str:
+    trace, plain = Trace(), PlainSteps()
+    image_id, message = "", ""
+    try:
+        for line in _lines(response):
+            if line.get("id") == "moby.buildkit.trace":
+                watch.see(trace.decode(line["aux"]))
+            elif "error" in line:
+                message = str(line.get("errorDetail", {}).get("message") or line["error"])
+            elif isinstance(line.get("aux"), dict):
+                image_id = str(line["aux"].get("ID", image_id))
+            elif "stream" in line:
+                watch.see(plain.decode(line["stream"]))
+    except (requests.RequestException, OSError, ValueError) as error:
+        if not message:
+            message = f"the engine went away during the build: {message_of(error)}"
+    watch.see(trace.close())
+    watch.see(plain.close(message))
+    if running.cancelled:
+        raise BuildCancelled
+    if message:
+        raise watch.error(message)
+    if not image_id:
+        raise BuildError("the engine ended the build without an image", next_step="see the engine's own log")
+    return image_id

@@ -1,0 +1,165 @@
+"""Containers that idle, and what can be done with one: run commands, put files in, read files out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+import threading
+import uuid
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from docker.errors import NotFound
+
+from rocmimg.engine.api import explained
+from rocmimg.engine.exec import Executor
+from rocmimg.engine.tar import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from rocmimg.engine.api import Api
+    from rocmimg.engine.types import ContainerSpec, ExecResult
+    from rocmimg.plan.context import ContextFile
+
+RUN_LABEL: Final = "io.rocmimg.run"
+"""On every container of ours, so that leftovers of a killed process can be found and removed."""
+
+# A shell that waits, not `sleep`: as process 1 it also reaps what the commands leave behind, and every image that can
+# be checked at all has one.
+_IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
+
+
+class Container:
+    """A running container. Made by ``Engine.run``."""
+
+    def __init__(self, api: Api, container_id: str) -> None:
+        self.id = container_id
+        self._api = api
+        self._executor = Executor(api, container_id)
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None,
+        workdir: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        stdin: bytes | None = None,
+    ) -> ExecResult:
+        """Run one command; no shell reads ``argv``. A command that cannot be started exits 126 or 127, as in a shell.
+
+        After ``timeout`` seconds its process group is ended inside the container, then, whatever it did to escape,
+        every process that inherited its environment. Raises EngineError where the container is gone.
+        """
+        return self._executor.run(argv, timeout=timeout, workdir=workdir, env=env or {}, user=user, stdin=stdin)
+
+    def put(self, path: str, files: Iterable[ContextFile]) -> None:
+        """Write files below the folder ``path``, which must exist. Raises EngineError."""
+        with explained(f"cannot write to {path} in the container"):
+            self._api.client.put_archive(self.id, path, stream(files))
+
+    def archive(self, path: str) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+        """Every member of a file or folder, streamed in the engine's order. Read each before taking the next.
+
+        Names begin with the last part of ``path``, as tar does. Raises EngineError where there is no such path.
+        """
+        with explained(f"cannot read {path} in the container"):
+            chunks, _ = self._api.client.get_archive(self.id, path, chunk_size=1 << 20)
+            with (
+                contextlib.closing(chunks),
+                tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks)), mode="r|") as tar,
+            ):
+                for member in tar:
+                    content = tar.extractfile(member) if member.isreg() else None
+                    yield member, content or io.BytesIO()
+
+    def logs(self, tail: int = 100) -> str:
+        """What process 1 wrote, the last ``tail`` lines."""
+        with explained("cannot read the container's log"):
+            data: bytes = self._api.client.logs(self.id, tail=tail)
+            return data.decode(errors="replace")
+
+
+class _Chunks(io.RawIOBase):
+    """A file out of an iterator of bytes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+class Containers:
+    """The containers that this process started on one engine."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._live: set[str] = set()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def run(self, spec: ContainerSpec) -> Iterator[Container]:
+        # The name is ours and known before the engine is asked, so an interrupt between the two leaves nothing behind.
+        name = f"rocmimg-{uuid.uuid4().hex}"
+        with self._lock:
+            self._live.add(name)
+        try:
+            with explained(f"cannot start a container from {spec.image}"):
+                made = self._api.client.create_container_from_config(  # type: ignore[no-untyped-call]
+                    _config(spec, name), name
+                )
+                self._api.client.start(name)
+            yield Container(self._api, str(made["Id"]))
+        finally:
+            self._remove(name)
+
+    def remove_all(self) -> None:
+        for name in list(self._live):
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        with explained(f"cannot remove the container {name}"), contextlib.suppress(NotFound):
+            self._api.client.remove_container(name, force=True, v=True)
+        with self._lock:
+            self._live.discard(name)
+
+
+def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
+    host: dict[str, Any] = {
+        "NetworkMode": spec.network_mode,
+        "Memory": spec.memory_bytes,
+        "PidsLimit": spec.pids_limit,
+        "ShmSize": spec.shm_bytes,
+        "IpcMode": spec.ipc,
+        "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
+        "GroupAdd": [str(gid) for gid in spec.group_add],
+        "CapAdd": list(spec.cap_add),
+        "SecurityOpt": list(spec.security_opt),
+        "Binds": [f"{outside}:{inside}:ro" for outside, inside in spec.binds.items()],
+    }
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Entrypoint": list(_IDLE),
+        "Cmd": [],
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "WorkingDir": spec.workdir,
+        "User": spec.user,
+        "Labels": {**spec.labels, RUN_LABEL: run_id},
+        "HostConfig": {key: value for key, value in host.items() if value},
+    }
+    return {key: value for key, value in config.items() if value}
