@@ -1,0 +1,86 @@
+"""How layers of configuration become one: pure functions over nodes."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from rocmimg.errors import ConfigError, Position
+from rocmimg.matrix.model import CellConfig
+from rocmimg.matrix.nodes import Node, mapping, parse_yaml
+from rocmimg.matrix.shape import shape_of
+from rocmimg.matrix.validate import did_you_mean
+
+
+def normalize(layer: Node) -> Node:
+    """A layer in its long form: ``base: IMAGE`` is ``base: {image: IMAGE}``."""
+    base = layer.children.get("base")
+    if base is None or not isinstance(base.value, str):
+        return layer
+    long = mapping({"image": base}, base.position)
+    return mapping({**layer.children, "base": long}, layer.position)
+
+
+def merge(layers: list[Node]) -> Node:
+    """The layers, weakest first, as one; see :mod:`rocmimg.matrix.model` for the rules."""
+    return reduce(lambda under, over: _merge(under, over, ()), layers)
+
+
+def _merge(under: Node, over: Node, path: tuple[str, ...]) -> Node:
+    rule = shape_of(CellConfig).inherit_at(path)
+    if isinstance(under.value, tuple) and isinstance(over.value, tuple) and rule == "append":
+        return Node(under.value + over.value, over.position)
+    if rule == "replace" or not (_is_mapping(under) and _is_mapping(over)):
+        return over
+    entries = dict(under.children)
+    for key, child in over.children.items():
+        if child.value is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = _merge(entries[key], child, (*path, key)) if key in entries else _stripped(child)
+    return mapping(entries, over.position if not under.children else under.position)
+
+
+def _stripped(node: Node) -> Node:
+    """``node`` without null entries: nothing was inherited that they could remove."""
+    if not _is_mapping(node):
+        return node
+    return mapping({k: _stripped(c) for k, c in node.children.items() if c.value is not None}, node.position)
+
+
+def _is_mapping(node: Node) -> bool:
+    return not isinstance(node.value, tuple | str | int | bool) and node.value is not None
+
+
+def parse_set(text: str, source: str = "command line") -> Node:
+    """``--set path.to.key=value`` as a layer.
+
+    Raises:
+        ConfigError: there is no ``=``, an empty path, a wrong value, or an unknown first key.
+    """
+    path, equals, value = text.partition("=")
+    steps = path.split(".")
+    place = Position(source)
+    if not equals or not all(steps):
+        raise ConfigError(
+            f"--set {text!r} has no path.to.key=value form", next_step="for instance --set version=v1", position=place
+        )
+    if steps[0] in ("gpu_archs", "extends", "variants", "archs"):
+        raise ConfigError(
+            f"{steps[0]} cannot be set for a cell", next_step="select cells with --target and --arch", position=place
+        )
+    known = shape_of(CellConfig).keys_at(())
+    if steps[0] not in known:
+        raise ConfigError(f"--set: unknown key {path}", next_step=did_you_mean(steps[0], known), position=place)
+    node = parse_yaml(value, f"--set {path}") if value.strip() else Node("", place)
+    node = _at(node, place)
+    for step in reversed(steps):
+        node = mapping({step: node}, place)
+    return normalize(node)
+
+
+def _at(node: Node, place: Position) -> Node:
+    if isinstance(node.value, tuple):
+        return Node(tuple(_at(child, place) for child in node.value), place)
+    if _is_mapping(node):
+        return mapping({key: _at(child, place) for key, child in node.children.items()}, place)
+    return Node(node.value, place)

@@ -1,0 +1,230 @@
+"""images.yaml -> Matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rocmimg.errors import ConfigError, ConfigErrors, Position
+from rocmimg.matrix.cascade import merge, normalize
+from rocmimg.matrix.cell import Cell, Matrix
+from rocmimg.matrix.model import Arch, CellConfig
+from rocmimg.matrix.nodes import Node, mapping, read_yaml
+from rocmimg.matrix.recipe import Catalogue, builtin_templates
+from rocmimg.matrix.resolve import link_bases, refuse_shared_tags, resolve_cell, unused_default_flags
+from rocmimg.matrix.select import NOTHING, Selection, select
+from rocmimg.matrix.shape import shape_of
+from rocmimg.matrix.validate import did_you_mean, validate
+
+TOP_KEYS: Final = ("archs", "defaults", "targets", "templates")
+TARGET_KEYS: Final = ("extends", "gpu_archs", "archs", "variants")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A cell before its configuration is resolved."""
+
+    id: str
+    target: str
+    arch: str
+    archs: tuple[str, ...]
+    variant: str
+    opt_in: bool
+    layers: tuple[Node, ...]
+
+
+def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHING) -> Matrix:
+    """Read a matrix; ``sets`` (see :func:`~rocmimg.matrix.cascade.parse_set`) change the cells of ``selection``.
+
+    Raises:
+        ConfigError: the file, a recipe or a set is wrong; the message has the position.
+    """
+    shown = _shown(path)
+    root = read_yaml(path, shown)
+    _refuse_unknown(root, TOP_KEYS, "")
+    targets = root.children.get("targets")
+    if targets is None or not targets.children:
+        raise ConfigError("there are no targets", next_step="add `targets:`", position=root.position)
+    archs = _archs(root.children.get("archs"))
+    catalogue = Catalogue(_template_folders(root, path.parent))
+    defaults = root.children.get("defaults") or mapping({}, Position(shown))
+    _refuse_unknown(defaults, shape_of(CellConfig).keys_at(()), "defaults.")
+    outlines = [o for name in targets.children for o in _outlines(name, targets, normalize(defaults), archs)]
+    chosen = set(select(outlines, selection)) if (layers := tuple(sets)) else set()
+    cells: list[Cell] = []
+    errors: list[ConfigError] = []
+    for outline in outlines:
+        extra = layers if outline.id in chosen else ()
+        node = merge([*outline.layers, *extra])
+        try:
+            cells.append(_cell(outline, node, catalogue, archs))
+        except ConfigErrors as error:
+            errors.extend(error.errors)
+        except ConfigError as error:
+            errors.append(error)
+    errors.extend(unused_default_flags(defaults, cells, catalogue))
+    if errors:
+        raise ConfigErrors(list({str(error): error for error in errors}.values()))
+    refuse_shared_tags(cells)
+    return Matrix(path=path, catalogue=catalogue, archs=archs, cells=link_bases(cells))
+
+
+def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[str, Arch]) -> Cell:
+    alias = "-".join(archs[arch].alias for arch in outline.archs) if outline.arch in archs else outline.arch
+    return resolve_cell(
+        cell_id=outline.id,
+        target=outline.target,
+        arch=outline.arch,
+        archs=outline.archs,
+        variant=outline.variant,
+        opt_in=outline.opt_in,
+        alias=alias,
+        node=node,
+        catalogue=catalogue,
+    )
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _template_folders(root: Node, folder: Path) -> tuple[Path, ...]:
+    own = root.children.get("templates")
+    if own is None:
+        project = folder / "templates"
+        return (
+            (project, builtin_templates())
+            if project.is_dir() and project != builtin_templates()
+            else (builtin_templates(),)
+        )
+    project = folder / str(own.value)
+    if not isinstance(own.value, str) or not project.is_dir():
+        raise ConfigError(f"templates: {own.plain()!r} is no folder", position=own.position)
+    return (project, builtin_templates())
+
+
+def _archs(own: Node | None) -> dict[str, Arch]:
+    builtin = read_yaml(Path(__file__).with_name("archs.yaml"), "archs.yaml")
+    node = mapping({**builtin.children, **own.children}, own.position) if own else builtin
+    return {name: validate(Arch, child, ("archs", name)) for name, child in node.children.items()}
+
+
+def _refuse_unknown(node: Node, known: Iterable[str], prefix: str) -> None:
+    if node.value is not None and not isinstance(node.value, Mapping):
+        raise ConfigError(f"{prefix.rstrip('.') or 'the file'} must be a mapping", position=node.position)
+    known = tuple(known)
+    if errors := [
+        ConfigError(f"unknown key {prefix}{key}", next_step=did_you_mean(key, known), position=child.position)
+        for key, child in node.children.items()
+        if key not in known
+    ]:
+        raise ConfigErrors(errors)
+
+
+def _chain(name: str, targets: Node) -> list[tuple[str, Node]]:
+    """The target and what it extends, weakest first."""
+    chain: list[tuple[str, Node]] = []
+    position = targets.position
+    while name:
+        if name not in targets.children:
+            raise ConfigError(
+                f"extends: unknown target {name!r}",
+                next_step=did_you_mean(name, targets.children),
+                position=position,
+            )
+        if name in (seen for seen, _ in chain):
+            path = " -> ".join([*(seen for seen, _ in chain), name])
+            raise ConfigError("`extends` goes in a circle", why=path, next_step="cut one link", position=position)
+        node = targets.children[name]
+        _refuse_unknown(node, (*shape_of(CellConfig).keys_at(()), *TARGET_KEYS), f"targets.{name}.")
+        chain.append((name, node))
+        parent = node.children.get("extends")
+        if parent is None:
+            break
+        if not isinstance(parent.value, str):
+            raise ConfigError("extends must name one target", position=parent.position)
+        name, position = parent.value, parent.position
+    return chain[::-1]
+
+
+def _layer(node: Node) -> Node:
+    return normalize(
+        mapping({k: c for k, c in node.children.items() if k not in (*TARGET_KEYS, "opt_in")}, node.position)
+    )
+
+
+def _outlines(name: str, targets: Node, defaults: Node, archs: Mapping[str, Arch]) -> list[_Outline]:
+    chain = _chain(name, targets)
+    gpu_archs = next((n.children["gpu_archs"] for _, n in reversed(chain) if "gpu_archs" in n.children), None)
+    if gpu_archs is None:
+        return []  # a target that only others extend
+    by_variant: dict[str, list[Node]] = {"": []}
+    by_arch: dict[str, list[Node]] = {}
+    opt_in: dict[str, bool] = {}
+    for owner, node in chain:
+        for kind, table in (("variants", by_variant), ("archs", by_arch)):
+            group = node.children.get(kind)
+            if group is None:
+                continue
+            _refuse_unknown(group, group.children, f"targets.{owner}.{kind}.")
+            for key, child in group.children.items():
+                known = shape_of(CellConfig).keys_at(())
+                extra = ("opt_in",) if kind == "variants" else ()
+                _refuse_unknown(child, (*known, *extra), f"targets.{owner}.{kind}.{key}.")
+                table.setdefault(key, []).append(_layer(child))
+                if flag := child.children.get("opt_in"):
+                    opt_in[key] = _truth(flag)
+    entries = _arch_entries(gpu_archs, archs)
+    for key, layers in by_arch.items():
+        if key not in archs and key not in (entry for entry, _ in entries):
+            raise ConfigError(
+                f"targets.{name}.archs: unknown arch {key!r}",
+                next_step=did_you_mean(key, [entry for entry, _ in entries]),
+                position=layers[0].position,
+            )
+    base = (defaults, *(_layer(node) for _, node in chain))
+    return [
+        _Outline(
+            id="-".join(part for part in (name, arch, variant) if part),
+            target=name,
+            arch=arch,
+            archs=members,
+            variant=variant,
+            opt_in=opt_in.get(variant, False),
+            layers=(*base, *by_variant[variant], *by_arch.get(arch, ())),
+        )
+        for variant in by_variant
+        for arch, members in entries
+    ]
+
+
+def _truth(node: Node) -> bool:
+    if not isinstance(node.value, bool):
+        raise ConfigError("opt_in must be true or false", position=node.position)
+    return node.value
+
+
+def _arch_entries(node: Node, archs: Mapping[str, Arch]) -> list[tuple[str, tuple[str, ...]]]:
+    if not isinstance(node.value, tuple) or not node.value:
+        raise ConfigError("gpu_archs must be a list", next_step="for instance [gfx942, gfx950]", position=node.position)
+    entries: list[tuple[str, tuple[str, ...]]] = []
+    for entry in node.value:
+        if isinstance(entry.value, Mapping) and len(entry.children) == 1:
+            ((group, members),) = entry.children.items()
+            names = members.plain() if isinstance(members.value, tuple) else (members.plain(),)
+        else:
+            group, names = str(entry.value), (str(entry.value),)
+        for arch in names:
+            if arch not in archs:
+                raise ConfigError(
+                    f"unknown arch {arch!r}", next_step=did_you_mean(str(arch), archs), position=entry.position
+                )
+        if group in (seen for seen, _ in entries):
+            raise ConfigError(f"gpu_archs names {group!r} twice", position=entry.position)
+        entries.append((group, tuple(map(str, names))))
+    return entries

@@ -1,0 +1,186 @@
+"""The shape of images.yaml: what a cell is made of, key by key, with each key's inheritance rule.
+
+A mapping merges key by key and ``null`` removes an inherited key; a scalar or a list replaces what was inherited,
+unless the key is marked to append.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+APPEND: Final[JsonDict] = {"x-inherit": "append"}
+REPLACE: Final[JsonDict] = {"x-inherit": "replace"}
+
+ID: Final = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
+_REF: Final = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[A-Za-z0-9][A-Za-z0-9._/+-]*")
+_URL: Final = re.compile(
+    r"(?:(?:https?|ssh|git|file)://[^\s'\"\\$`<>]+|[\w.-]+@[\w.-]+:[^\s'\"\\$`<>]+|/[^\s'\"\\$`<>]*)"
+)
+_IMAGE: Final = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+    r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value and not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Name = Annotated[str, _matches(re.compile(ID), "a name (lower case letters, digits and . _ - between them)")]
+def _whole_commit(value: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{7,39}", value) and not value.isdigit():
+        raise ValueError(f"{value!r} is an abbreviated commit, which no server resolves: write all 40 digits")
+    return value
+
+
+GitRef = Annotated[
+    Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)
+]
+GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
+ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
+AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path")]
+ContainerPath = Annotated[str, _matches(re.compile(r"/?[\w.][\w./+@-]*"), "a path")]
+AptPackage = Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9.+:-]*(?:=[\w.+:~-]+)?"), "a Debian package")]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ModuleName = Annotated[str, _matches(re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"), "a Python module's name")]
+OptionValue = bool | int | str | tuple[str, ...]
+
+
+class Model(BaseModel):
+    """Frozen, strict, and closed: an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Rootfs(Model):
+    """A base made from Debian's packages instead of a registry's image."""
+
+    suite: Name = "testing"
+    """Debian suite, for instance testing or trixie."""
+    image: ImageRef = "debian:testing-slim"
+    """Taken instead where mmdebstrap is not installed."""
+    mirror: str = ""
+    """Debian mirror; empty for Debian's own."""
+
+
+class Base(Model):
+    """What a cell starts FROM: exactly one of ``image``, ``rootfs`` and ``cell``. A plain string is an image."""
+
+    image: ImageRef = ""
+    """An image of a registry, or one that the engine already has."""
+    rootfs: Rootfs | None = None
+    cell: str = ""
+    """A cell of this matrix: its id, or a target that has a cell for the same arch."""
+    apt: tuple[AptPackage, ...] = ()
+    """Debian packages that every stage needs."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Base:
+        if sum(map(bool, (self.image, self.rootfs, self.cell))) != 1:
+            raise ValueError("needs exactly one of image, rootfs and cell")
+        return self
+
+
+class Component(Model):
+    """Something that is built or installed into the image, by a recipe (templates/components/<recipe>)."""
+
+    uses: Name = ""
+    """The recipe; the component's own name when empty."""
+    enabled: bool = True
+    repo: GitUrl = ""
+    ref: GitRef = ""
+    """Branch, tag or commit of ``repo``."""
+    source: Annotated[str, _matches(re.compile(r"git|local:[^\0]+"), "`git` or `local:FOLDER`")] = "git"
+    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml."""
+    install: Literal["editable", "wheel", ""] = ""
+    """How Python packages are installed; empty for the recipe's own way."""
+    module: ModuleName = ""
+    """The import name; empty for the recipe's."""
+    directory: Annotated[str, _matches(re.compile(r"[A-Za-z0-9][\w.-]*"), "a folder's name")] = ""
+    """Name of the checkout in the work directory; empty for the recipe's."""
+    options: Mapping[str, OptionValue] = {}
+    """What the recipe lets one choose."""
+    apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
+    """Debian packages that the build of this component needs besides the recipe's own."""
+    requires: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
+    """Capabilities of this component that the image must have, as dotted names."""
+
+
+class Network(Model):
+    """How a build reaches the world. Nothing of this stays in the image."""
+
+    engine_mode: Literal["default", "host", "none"] = "default"
+    """The engine's network for RUN."""
+    ca_bundle: str = ""
+    """PEM file on this machine, for networks that intercept TLS."""
+    http_proxy: GitUrl = ""
+    https_proxy: GitUrl = ""
+    no_proxy: Text = ""
+    pip_index_url: GitUrl = ""
+    pip_extra_index_urls: tuple[GitUrl, ...] = ()
+    apt_mirror: GitUrl = ""
+    """Replaces the host of Debian's and Ubuntu's own package sources."""
+    git_mirrors: Mapping[GitUrl, GitUrl] = {}
+    """URL prefix -> the prefix to clone from instead."""
+
+
+class CellConfig(Model):
+    """One cell, after the cascade: defaults, the chain of `extends`, variant, arch, command line."""
+
+    description: str = ""
+    base: Base = Field(json_schema_extra=REPLACE)
+    flags: Mapping[str, bool | int | str] = {}
+    """Build flags; which ones there are is said by the recipes of the target's components."""
+    components: Mapping[Name, Component] = {}
+    env: Mapping[EnvName, Text] = {}
+    """Runtime environment of the image."""
+    apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
+    """Debian packages of the final image."""
+    keep: tuple[Annotated[str, _matches(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"), "a distribution")], ...] = ()
+    """Python distributions of the base that no later install may replace, for instance torch."""
+    python: AbsolutePath | Literal["python3", "python"] = "python3"
+    """The image's interpreter."""
+    workdir: AbsolutePath = "/workspace"
+    """WORKDIR of the image and parent of all checkouts."""
+    user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user")] = "root"
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ("/bin/bash",)
+    source: GitUrl = ""
+    """Where the image's recipe lives; the label org.opencontainers.image.source."""
+    registry: ImageRef = ""
+    """Registry host and namespace, put before ``image``."""
+    image: ImageRef = "rocmimg"
+    """Repository name."""
+    version: Text = "dev"
+    tags: tuple[str, ...] = ("{version}-{target}-{alias}{variant_suffix}",)
+    """Immutable tags. Fields: version, target, arch, alias, variant, variant_suffix."""
+    aliases: tuple[str, ...] = ()
+    """Moving tags, set by promotion only. Fields as in ``tags``."""
+    labels: Mapping[str, Text] = {}
+    network: Network = Network()
+
+
+class Arch(Model):
+    """A GPU architecture as LLVM names it."""
+
+    alias: Name
+    """Short name of the product line, for tags."""
+    gpus: tuple[str, ...] = ()
+    """Product names."""
+    wavefront: Literal[32, 64] = 64
+    """Threads of a wavefront."""

@@ -1,0 +1,155 @@
+"""YAML with positions: every value knows the file and line that it was written in.
+
+Scalars follow YAML 1.2's core schema, narrowed: ``true``/``false``, canonical decimal integers and ``null`` mean
+themselves, everything else is text. So ``version: 7.10`` stays "7.10" and ``NIC: no`` stays "no".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import yaml
+
+from rocmimg.errors import ConfigError, Position
+
+TYPE_NAMES: Final = {dict: "a mapping", tuple: "a list", str: "text", int: "a number", bool: "true or false"}
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Scalar = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a configuration file and where it stands."""
+
+    value: Scalar | Mapping[str, Node] | tuple[Node, ...]
+    position: Position
+
+    @property
+    def children(self) -> Mapping[str, Node]:
+        """The mapping's entries; empty where this is no mapping."""
+        return self.value if isinstance(self.value, Mapping) else {}
+
+    def plain(self) -> Any:
+        """The value without positions: dict, tuple and scalars."""
+        if isinstance(self.value, Mapping):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, tuple):
+            return tuple(child.plain() for child in self.value)
+        return self.value
+
+    def find(self, path: tuple[str | int, ...]) -> Node:
+        """The node at ``path``, or the nearest one above it."""
+        node = self
+        for step in path:
+            if isinstance(node.value, Mapping) and step in node.value:
+                node = node.value[str(step)]
+            elif isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+            else:
+                break
+        return node
+
+
+def mapping(entries: Mapping[str, Node], position: Position) -> Node:
+    """A mapping node that nobody can change afterwards."""
+    return Node(MappingProxyType(dict(entries)), position)
+
+
+def from_plain(value: Any, position: Position) -> Node:
+    """A node tree in which every value stands at ``position``."""
+    if isinstance(value, Mapping):
+        return mapping({str(key): from_plain(child, position) for key, child in value.items()}, position)
+    if isinstance(value, list | tuple):
+        return Node(tuple(from_plain(child, position) for child in value), position)
+    if isinstance(value, str | int | bool) or value is None:
+        return Node(value, position)
+    raise TypeError(type(value))
+
+
+def read_yaml(path: Path, shown_as: str | None = None) -> Node:
+    """Read one YAML file.
+
+    Raises:
+        ConfigError: the file is missing, not UTF-8, empty, not YAML, or holds a key twice, an alias or a control
+            character.
+    """
+    name = shown_as or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{name} does not exist", next_step="name the matrix with --file, or write one: see README.md"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} cannot be read", why=str(error)) from error
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, name: str) -> Node:
+    """Parse YAML text; see :func:`read_yaml`."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
+        why = "; ".join(part for part in (error.problem, error.context) if part)
+        raise ConfigError("this is not YAML", why=why, next_step="mend the syntax", position=place) from None
+    except yaml.YAMLError as error:
+        raise ConfigError("this is not YAML", why=str(error).splitlines()[0], position=Position(name)) from None
+    if root is None:
+        raise ConfigError("the file is empty", next_step="it needs at least `targets:`", position=Position(name, 1))
+    return _convert(root, name, set())
+
+
+def _convert(node: yaml.Node, name: str, open_nodes: set[int]) -> Node:
+    place = Position(name, node.start_mark.line + 1, node.start_mark.column + 1)
+    if id(node) in open_nodes:
+        raise ConfigError("an alias contains itself", next_step="write the value out", position=place)
+    open_nodes = open_nodes | {id(node)}
+    if isinstance(node, yaml.MappingNode):
+        entries: dict[str, Node] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            at = Position(name, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if not isinstance(key, str):
+                raise ConfigError("a key must be text", position=at)
+            if key == "<<":
+                raise ConfigError("merge keys are not supported", next_step="use `extends`", position=at)
+            if key in entries:
+                first = entries[key].position.line
+                raise ConfigError(
+                    f"duplicate key {key!r}", why=f"line {first} has it too", next_step="keep one", position=at
+                )
+            child = _convert(value_node, name, open_nodes)
+            entries[key] = Node(child.value, at)
+        return mapping(entries, place)
+    if isinstance(node, yaml.SequenceNode):
+        return Node(tuple(_convert(child, name, open_nodes) for child in node.value), place)
+    if not isinstance(node, yaml.ScalarNode):
+        raise TypeError(type(node))
+    text = str(node.value)
+    if match := _CONTROL.search(text):
+        raise ConfigError(
+            f"a value holds the control character {match.group()!r}",
+            why="a Dockerfile instruction is one line",
+            next_step="write it on one line, without tabs",
+            position=place,
+        )
+    return Node(scalar(text) if not node.style else text, place)
+
+
+def scalar(text: str) -> Scalar:
+    """What an unquoted YAML scalar means here."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text in ("", "~", "null"):
+        return None
+    return int(text) if _INTEGER.fullmatch(text) else text

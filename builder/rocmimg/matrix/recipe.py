@@ -1,0 +1,181 @@
+"""Recipes: what each component template is called, takes and needs. A recipe is `components/<name>.yaml` beside its
+template `components/<name>.j2`; a project's own folder comes before the built-in one, file by file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rocmimg.errors import ConfigError, Position
+from rocmimg.matrix.model import AptPackage, EnvName, Model, ModuleName, Name, OptionValue, Text
+from rocmimg.matrix.nodes import Node, read_yaml
+from rocmimg.matrix.validate import validate
+
+Install = Literal["editable", "wheel"]
+
+
+class Declaration(Model):
+    """A flag or an option: its type, its default and what it does."""
+
+    type: Literal["bool", "int", "text", "choice", "list"]
+    default: OptionValue
+    help: str
+    values: tuple[str, ...] = ()
+    """What a choice may be."""
+    pattern: str = r"[^\x00-\x1f]*"
+    """Regular expression that a text, or each text of a list, must match as a whole."""
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> Declaration:
+        self.check(self.default)
+        return self
+
+    def check(self, value: object) -> OptionValue:
+        """``value`` as this type; bool takes 1 and 0 too, as upstream's build arguments do.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        match self.type:
+            case "bool" if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
+                return bool(value)
+            case "int" if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            case "choice" if isinstance(value, str) and value in self.values:
+                return value
+            case "text" if isinstance(value, str | int) and not isinstance(value, bool):
+                return self._text(value)
+            case "list" if isinstance(value, tuple):
+                return tuple(self._text(entry) for entry in value)
+        wanted = {"bool": "true or false", "int": "a number", "text": "text", "list": "a list of text"}
+        raise ValueError(f"{value!r} is not {wanted.get(self.type) or 'one of ' + ', '.join(self.values)}")
+
+    def _text(self, value: object) -> str:
+        text = str(value)
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"{text!r} does not match {self.pattern}")
+        return text
+
+
+class Apt(Model):
+    """Debian packages of a recipe."""
+
+    build: tuple[AptPackage, ...] = ()
+    """Needed in the component's own stage."""
+    runtime: tuple[AptPackage, ...] = ()
+    """Needed in the final image."""
+
+
+class Recipe(Model):
+    """What one component template declares."""
+
+    name: Name = ""
+    description: str
+    module: ModuleName = ""
+    """Import name of what it installs; empty when it is no Python package."""
+    import_needs_gpu: bool = False
+    """Whether `import` of the module fails on a machine without a GPU."""
+    directory: str = ""
+    """Name of the checkout in the work directory; the component's name when empty."""
+    sources: tuple[Literal["git", "local", "none"], ...] = ("git", "local")
+    """Where its sources may come from; `none` when it has no repository."""
+    install: tuple[Install, ...] = ()
+    """How it can be installed; the first is the default."""
+    when: str = ""
+    """The flag that switches the component on; always on when empty."""
+    flags: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Declaration] = {}
+    options: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Declaration] = {}
+    needs: tuple[str, ...] = ()
+    """Components whose results its stage uses, where they are in the cell."""
+    after: tuple[str, ...] = ()
+    """Components that the final image installs before it, where they are in the cell."""
+    apt: Apt = Apt()
+    env: Mapping[EnvName, Text] = {}
+    """Runtime environment that it contributes."""
+    kernels: bool = False
+    """Whether its shared objects hold GPU code that must be for the cell's archs."""
+
+
+@cache
+def builtin_templates() -> Path:
+    """The folder of the templates that come with rocmimg: in the wheel, or at the top of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_templates"
+    return installed if installed.is_dir() else package.parent.parent / "templates"
+
+
+class Catalogue:
+    """All recipes that a matrix can use."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.folders = folders
+        self._recipes: dict[str, Recipe] = {}
+        self._paths: dict[str, Path] = {}
+        for folder in reversed(folders):
+            self._paths |= {path.stem: path for path in sorted((folder / "components").glob("*.yaml"))}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all recipes, sorted."""
+        return tuple(sorted(self._paths))
+
+    def shown(self, name: str) -> str:
+        """The recipe's file as it is shown to a user."""
+        return f"templates/components/{self._paths[name].name}"
+
+    def __getitem__(self, name: str) -> Recipe:
+        """The recipe ``name``.
+
+        Raises:
+            ConfigError: its file is wrong.
+            KeyError: there is none.
+        """
+        if name not in self._recipes:
+            node = read_yaml(self._paths[name], self.shown(name))
+            recipe = validate(Recipe, node)
+            if recipe.when and recipe.when not in recipe.flags:
+                raise ConfigError(
+                    f"`when` names {recipe.when}, which the recipe does not declare",
+                    next_step="declare it under `flags`",
+                    position=node.find(("when",)).position,
+                )
+            self._recipes[name] = recipe.model_copy(update={"name": name})
+        return self._recipes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+    def declaring(self, flag: str) -> tuple[str, ...]:
+        """Recipes that take ``flag``."""
+        return tuple(name for name in self.names if flag in self[name].flags)
+
+    def flags(self) -> Mapping[str, Declaration]:
+        """Every flag of every recipe.
+
+        Raises:
+            ConfigError: two recipes declare one flag differently.
+        """
+        found: dict[str, tuple[str, Declaration]] = {}
+        for name in self.names:
+            for flag, declaration in self[name].flags.items():
+                owner, first = found.setdefault(flag, (name, declaration))
+                if first != declaration:
+                    raise ConfigError(
+                        f"flag {flag} is declared differently by {owner} and {name}",
+                        next_step="make both declarations the same",
+                        position=Position(self.shown(name)),
+                    )
+        return {flag: declaration for flag, (_, declaration) in found.items()}
+
+    def position(self, name: str, path: tuple[str, ...]) -> Position:
+        """Where a recipe's file says something."""
+        return self._node(name).find(path).position
+
+    def _node(self, name: str) -> Node:
+        return read_yaml(self._paths[name], self.shown(name))

@@ -1,0 +1,98 @@
+"""pydantic's verdict on a tree of nodes, told in terms of the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rocmimg.errors import ConfigError, ConfigErrors
+from rocmimg.matrix.nodes import TYPE_NAMES, Node
+from rocmimg.matrix.shape import shape_of
+
+M = TypeVar("M", bound=BaseModel)
+
+_WANTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a number",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def validate(model: type[M], node: Node, at: tuple[str | int, ...] = ()) -> M:
+    """``node`` as a ``model``; ``at`` is the node's own path, for messages.
+
+    Raises:
+        ConfigErrors: everything that is wrong, each with its position.
+    """
+    try:
+        return model.model_validate(node.plain())
+    except ValidationError as error:
+        # A union reports one error per member; the first at a place says enough.
+        found: dict[tuple[object, ...], ConfigError] = {}
+        for detail in error.errors(include_url=False):
+            place = _place(node, detail["loc"])
+            if (place := place or ()) not in found:
+                found[place] = _error(model, node, at, detail, place)
+        raise ConfigErrors(list(found.values())) from None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A next step for an unknown word: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(known)}" if known else "none is known here"
+
+
+def _place(node: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """``loc`` without the steps that pydantic adds for unions and keys."""
+    place: list[int | str] = []
+    for step in loc:
+        children = node.value
+        if isinstance(children, tuple) and isinstance(step, int) and step < len(children):
+            node = children[step]
+        elif step in node.children:
+            node = node.children[str(step)]
+        else:
+            continue
+        place.append(step)
+    return tuple(place)
+
+
+def _error(
+    model: type[BaseModel], node: Node, at: tuple[int | str, ...], detail: Any, place: tuple[int | str, ...]
+) -> ConfigError:
+    culprit = node.find(place)
+    name = ".".join(map(str, (*at, *place))) or "the file"
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = shape_of(model).keys_at(place[:-1])
+        return ConfigError(
+            f"unknown key {name}", next_step=did_you_mean(str(place[-1]), known), position=culprit.position
+        )
+    if kind == "missing":
+        missing = ".".join(map(str, (*at, *place, detail["loc"][-1])))
+        return ConfigError(f"{missing} is missing", next_step="add it", position=culprit.position)
+    if kind in _WANTED:
+        got = TYPE_NAMES.get(type(culprit.plain()), "nothing")
+        hint = 'put it in quotes, "true"' if got == "true or false" and kind == "string_type" else ""
+        return ConfigError(
+            f"{name} must be {_WANTED[kind]}", why=f"it is {got}", next_step=hint, position=culprit.position
+        )
+    if kind == "literal_error":
+        return ConfigError(
+            f"{name} must be one of {detail['ctx']['expected']}",
+            why=f"it is {culprit.plain()!r}",
+            position=culprit.position,
+        )
+    why = str(detail["ctx"]["error"]) if kind == "value_error" else detail["msg"]
+    return ConfigError(f"{name} is wrong", why=why, position=culprit.position)

@@ -1,0 +1,125 @@
+"""A cell's Dockerfile, stage by stage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from rocmimg.errors import ConfigError
+from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.render import network
+from rocmimg.render.environment import render_template
+
+ROOTFS: Final = "rootfs.tar"
+"""Where a rootfs base lies in the build context."""
+SOURCES: Final = "sources"
+"""Folder of the local sources in the build context, one folder a component."""
+_RESERVED: Final = frozenset({"base", "final", "scratch"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The part of a Dockerfile that belongs to one component, or to the base or the final image."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A Dockerfile and its parts."""
+
+    text: str
+    stages: tuple[Stage, ...]
+    base: str
+    """The image that it starts from; ``scratch`` for a rootfs."""
+
+
+def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
+    """The Dockerfile of ``cell``. ``rootfs`` says whether this machine can make a rootfs base.
+
+    Raises:
+        TemplateError: a template is missing or fails; with its file and line.
+        ConfigError: a component has the name of a stage that every Dockerfile has.
+    """
+    base = base_reference(matrix, cell, rootfs=rootfs)
+    shared: dict[str, Any] = {
+        "cell": cell,
+        "config": cell.config,
+        "flags": cell.flags,
+        "base": base,
+        "rootfs": ROOTFS if base == "scratch" else None,
+        "python": cell.config.python,
+        "workdir": cell.config.workdir,
+        "gpu_archs": ";".join(cell.archs),
+        "archs": cell.archs,
+        "components": {component.recipe.name: component for component in cell.components},
+        "network_mount": network.MOUNT if network.is_set(cell.config.network) else None,
+        "network_folder": network.FOLDER,
+    }
+    stages: list[Stage] = []
+    installs: list[Markup] = []
+    folders = matrix.catalogue.folders
+    for component in cell.components:
+        if component.name in _RESERVED:
+            raise ConfigError(
+                f"a component cannot be called {component.name!r}",
+                why="every Dockerfile has a stage of that name",
+                next_step="rename it, and name its recipe with `uses`",
+                position=component.position,
+            )
+        values = shared | {"c": component, "options": component.options, "source_folder": source_folder(component)}
+        template = f"components/{component.recipe.name}.j2"
+        stage = _tidy(render_template(folders, template, values | {"part": "stage"}))
+        install = _tidy(render_template(folders, template, values | {"part": "install"}))
+        stages.append(Stage(name=component.name, text=stage))
+        installs.append(Markup(install))  # noqa: S704
+    env = runtime_env(cell)
+    parts = {
+        part: _tidy(render_template(folders, f"{part}.j2", shared | {"installs": installs, "env": env}))
+        for part in ("base", "final")
+    }
+    ordered = (
+        Stage(name="base", text=parts["base"]),
+        *(stage for stage in stages if stage.text),
+        Stage(name="final", text=parts["final"]),
+    )
+    header = _tidy(render_template(folders, "header.j2", shared))
+    text = "\n".join(part for part in (header, *(stage.text for stage in ordered)) if part)
+    return Rendered(text=text, stages=ordered, base=base)
+
+
+def base_reference(matrix: Matrix, cell: Cell, *, rootfs: bool) -> str:
+    """What the cell's Dockerfile starts FROM."""
+    base = cell.config.base
+    if cell.base_cell:
+        return matrix.cell(cell.base_cell).tags[0]
+    if base.rootfs:
+        return "scratch" if rootfs else base.rootfs.image
+    return base.image
+
+
+def source_folder(component: ResolvedComponent) -> str | None:
+    """Where a component's local sources lie in the build context; None for git."""
+    return f"{SOURCES}/{component.name}" if component.local else None
+
+
+def runtime_env(cell: Cell) -> dict[str, str]:
+    """The environment of the final image: what the recipes contribute, then what the target declares."""
+    env: dict[str, str] = {}
+    for component in cell.components:
+        fields = {
+            "archs": ";".join(cell.archs),
+            "workdir": cell.config.workdir,
+            "directory": f"{cell.config.workdir}/{component.directory}",
+        }
+        env |= {name: value.format_map(fields) for name, value in component.recipe.env.items()}
+    return env | dict(cell.config.env)
+
+
+def _tidy(text: str) -> str:
+    text = re.sub(r"[ \t]+$", "", text, flags=re.M).strip("\n")
+    return re.sub(r"\n{3,}", "\n\n", text) + "\n" if text else ""

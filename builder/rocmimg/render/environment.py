@@ -1,0 +1,66 @@
+"""The Jinja environment: strict, quoting, and with a project's own templates before the built-in ones."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from rocmimg.errors import Position, TemplateError
+from rocmimg.matrix.recipe import builtin_templates
+from rocmimg.render.quoting import FILTERS, UnquotedValue, require_quoted
+
+
+@lru_cache(maxsize=8)
+def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
+    """Templates of ``folders``, first come first served; ``builtin/NAME`` always means the built-in one."""
+    loaders: list[jinja2.BaseLoader] = [jinja2.FileSystemLoader(folder) for folder in folders]
+    loaders.append(jinja2.PrefixLoader({"builtin": jinja2.FileSystemLoader(builtin_templates())}))
+    env = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,  # macros then return Markup, and plain text cannot pass for it
+        finalize=require_quoted,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=["jinja2.ext.do"],
+    )
+    env.filters.update(FILTERS)
+    return env
+
+
+def render_template(folders: tuple[Path, ...], name: str, values: Mapping[str, Any]) -> str:
+    """The text of template ``name``.
+
+    Raises:
+        TemplateError: the template is missing, does not parse, or fails on these values; with its file and line.
+    """
+    try:
+        return environment(folders).get_template(name).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise TemplateError(
+            f"there is no template {error.name}",
+            why=f"looked in {' and '.join(map(str, folders))}",
+            next_step="add it, or mend the name",
+            position=_template_line(error, name) if error.name != name else None,
+        ) from error
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(
+            "the template does not parse",
+            why=error.message or "",
+            position=Position(error.filename or error.name or name, error.lineno),
+        ) from error
+    except (jinja2.UndefinedError, UnquotedValue, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise TemplateError("the template fails", why=str(error), position=_template_line(error, name)) from error
+
+
+def _template_line(error: BaseException, name: str) -> Position:
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.endswith(".j2"):
+            return Position(frame.filename, frame.lineno or 0)
+    return Position(name)
