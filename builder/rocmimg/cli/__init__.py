@@ -18,6 +18,13 @@ INTERRUPTED: Final = 130
 # verb -> (section, help line). The module is rocmimg.cli.<verb> ("-" as "_"), its command object `command`.
 # The help lines stand here so that `rocmimg --help` imports no verb.
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "list": ("Describe", "List the cells of the matrix."),
+    "render": ("Describe", "Print or write Dockerfiles."),
+    "explain": ("Describe", "Show where each value of a cell comes from."),
+    "schema": ("Describe", "Print the JSON schema of images.yaml."),
+    "plan": ("Check before the build", "Say what a build would do, and why."),
+    "build": ("Build and prove", "Build images."),
+    "test": ("Build and prove", "Check built images."),
 }
 
 
@@ -53,7 +60,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, envvar="ROCMIMG_DEBUG", help="Show tracebacks.")
 @click.version_option(__version__, prog_name="rocmimg")
-def cli(debug: bool) -> None:  # noqa: ARG001
+def cli(debug: bool) -> None:
     """Builds, proves and promotes ROCm container images."""
 
 

@@ -42,15 +42,15 @@ def _as_text(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_as_text)]
 Name = Annotated[str, _matches(re.compile(ID), "a name (lower case letters, digits and . _ - between them)")]
+
+
 def _whole_commit(value: str) -> str:
     if re.fullmatch(r"[0-9a-f]{7,39}", value) and not value.isdigit():
         raise ValueError(f"{value!r} is an abbreviated commit, which no server resolves: write all 40 digits")
     return value
 
 
-GitRef = Annotated[
-    Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)
-]
+GitRef = Annotated[Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)]
 GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
 ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
 AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path")]

@@ -121,5 +121,5 @@ def runtime_env(cell: Cell) -> dict[str, str]:
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r"[ \t]+$", "", text, flags=re.M).strip("\n")
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).strip("\n")
     return re.sub(r"\n{3,}", "\n\n", text) + "\n" if text else ""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Tables, JSON, JUnit, SARIF and HTML from results."""

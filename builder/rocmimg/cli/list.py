@@ -1,0 +1,48 @@
+"""``rocmimg list``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--json", "as_json", is_flag=True, help="An array of objects.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the cells of the matrix."""
+    from rocmimg.matrix.describe import describe
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    rows = [describe(matrix.cell(cell)) for cell in chosen]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rocmimg.report.table import print_table
+
+    print_table(
+        ("cell", "base", "components", "flags on", "tag"),
+        [
+            (
+                row["id"],
+                row["base"],
+                " ".join(component["name"] for component in row["components"]),
+                " ".join(name if value is True else f"{name}={value}" for name, value in row["flags"].items() if value),
+                row["tags"][0] if row["tags"] else "",
+            )
+            for row in rows
+        ],
+    )

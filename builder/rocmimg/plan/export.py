@@ -1,0 +1,52 @@
+"""A plan's images as folders that any builder takes: a Dockerfile with its context beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rocmimg.errors import ConfigError
+from rocmimg.plan.context import ContextFile
+from rocmimg.plan.model import ImagePlan
+
+
+def write_contexts(images: Iterable[ImagePlan], folder: Path) -> Iterator[Path]:
+    """Write each image to ``folder/<cell>/`` and yield the path of its Dockerfile; stale files there are removed.
+
+    A rootfs that was not made yet is left out: ``rocmimg build`` makes it.
+
+    Raises:
+        ConfigError: a folder of that name holds something else.
+    """
+    for image in images:
+        place = folder / image.id
+        if place.exists():
+            if not _is_ours(place):
+                raise ConfigError(
+                    f"{place} exists and was not written by rocmimg", next_step="choose another --output folder"
+                )
+            shutil.rmtree(place)
+        place.mkdir(parents=True)
+        for file in image.context:
+            _write(file, place / file.path)
+        dockerfile = place / "Dockerfile"
+        dockerfile.write_text(image.dockerfile, encoding="utf-8")
+        yield dockerfile
+
+
+def _is_ours(place: Path) -> bool:
+    dockerfile = place / "Dockerfile"
+    return dockerfile.is_file() and "Rendered by rocmimg" in dockerfile.read_text(encoding="utf-8", errors="replace")
+
+
+def _write(file: ContextFile, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.link is not None:
+        target.symlink_to(file.link)
+    elif isinstance(file.data, bytes):
+        target.write_bytes(file.data)
+        target.chmod(file.mode)
+    elif file.data.exists():
+        shutil.copyfile(file.data, target)
+        target.chmod(file.mode)

@@ -1,0 +1,113 @@
+"""Matrix -> Plan: pure but for reading the local sources."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from rocmimg.matrix.cell import Cell, Matrix
+from rocmimg.matrix.model import Rootfs
+from rocmimg.paths import cache_dir
+from rocmimg.plan.context import ContextFile
+from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
+from rocmimg.plan.sources import digest, local_files
+from rocmimg.render import Rendered, network_files, render
+from rocmimg.render.dockerfile import ROOTFS, source_folder
+
+
+def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = None) -> Plan:
+    """The plan of these cells and of the cells that they start from.
+
+    ``rootfs`` says whether this machine can make a root file system; None looks for mmdebstrap.
+
+    Raises:
+        TemplateError, ConfigError: see :func:`rocmimg.render.render`.
+        SourceError: a local source cannot be read.
+    """
+    if rootfs is None:
+        rootfs = shutil.which("mmdebstrap") is not None
+    graph: dict[str, list[str]] = {}
+    waiting = list(cell_ids)
+    while waiting:
+        cell = matrix.cell(waiting.pop(0))
+        graph[cell.id] = [cell.base_cell] if cell.base_cell else []
+        waiting += [base for base in graph[cell.id] if base not in graph]
+    rank = {cell.id: index for index, cell in enumerate(matrix.cells)}
+    order = TopologicalSorter({name: graph[name] for name in sorted(graph, key=rank.__getitem__)}).static_order()
+    return Plan(images=tuple(_image(matrix, matrix.cell(name), rootfs=rootfs) for name in order))
+
+
+def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
+    rendered = render(matrix, cell, rootfs=rootfs)
+    inputs = {f"stage {stage.name}": _sha256(stage.text) for stage in rendered.stages}
+    context: list[ContextFile] = []
+    root = None
+    if rendered.base == "scratch" and cell.config.base.rootfs:
+        root = _rootfs(cell.config.base.rootfs)
+        context.append(ContextFile(path=ROOTFS, data=root.archive))
+        inputs["rootfs"] = root.key
+    for component in cell.components:
+        if component.local:
+            prefix = source_folder(component)
+            place = cell.position("components", component.name, "source")
+            files = local_files(matrix.folder / component.local, str(prefix), place)
+            inputs[f"source of {component.name}"] = digest(files)
+            context += files
+    # How the network is reached does not change what is built: these files are no input.
+    context += [
+        ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()
+    ]
+    return ImagePlan(
+        cell=cell,
+        dockerfile=rendered.text,
+        stages=rendered.stages,
+        context=tuple(sorted(context, key=lambda file: file.path)),
+        base=rendered.base,
+        rootfs=root,
+        inputs=inputs,
+        labels=_labels(matrix, cell, rendered),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rootfs(rootfs: Rootfs) -> RootfsPlan:
+    key = _sha256(rootfs.model_dump_json())[:16]
+    return RootfsPlan(rootfs=rootfs, key=key, archive=cache_dir() / "rootfs" / f"{rootfs.suite}-{key}.tar")
+
+
+def _labels(matrix: Matrix, cell: Cell, rendered: Rendered) -> dict[str, str]:
+    labels = {
+        "org.opencontainers.image.title": cell.id,
+        "org.opencontainers.image.description": cell.config.description,
+        "org.opencontainers.image.source": cell.config.source,
+        "org.opencontainers.image.version": cell.config.version,
+        "org.opencontainers.image.revision": _revision(matrix.folder.resolve()),
+        "org.opencontainers.image.base.name": rendered.base,
+        LABEL_CELL: cell.id,
+    }
+    return {name: value for name, value in (labels | dict(cell.config.labels)).items() if value}
+
+
+@cache
+def _revision(folder: Path) -> str:
+    """The commit that images.yaml is from, with ``-dirty`` where files differ; empty outside git."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

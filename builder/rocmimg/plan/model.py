@@ -1,0 +1,84 @@
+"""The Plan: all that build, checks, exports and reports need to know of an image before it exists."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rocmimg.matrix.cell import Cell
+from rocmimg.matrix.model import Rootfs
+from rocmimg.plan.context import ContextFile
+from rocmimg.render import Stage
+
+LABEL_CELL: Final = "io.rocmimg.cell"
+LABEL_DIGEST: Final = "io.rocmimg.plan"
+LABEL_INPUTS: Final = "io.rocmimg.inputs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootfsPlan:
+    """A root file system that is made from packages before the build."""
+
+    rootfs: Rootfs
+    archive: Path
+    """Where the tar file is, or will be."""
+    key: str
+    """What decides its content, as hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """One image: what it is built from, under which names, and how it is recognized afterwards."""
+
+    cell: Cell
+    dockerfile: str
+    stages: tuple[Stage, ...]
+    context: tuple[ContextFile, ...] = field(repr=False)
+    base: str
+    """The reference after the first FROM; ``scratch`` for a rootfs."""
+    rootfs: RootfsPlan | None
+    inputs: Mapping[str, str]
+    """Name of an input (a stage, a local source, the rootfs) -> sha256 of it; the base image's id comes at build."""
+    labels: Mapping[str, str]
+    """OCI labels that are known before the build."""
+
+    @property
+    def id(self) -> str:
+        """The cell's id."""
+        return self.cell.id
+
+    @property
+    def needs(self) -> str | None:
+        """The cell that must be there first."""
+        return self.cell.base_cell
+
+    def all_inputs(self, base_id: str) -> dict[str, str]:
+        """``inputs`` and the base image's id."""
+        return {"base image": base_id, **self.inputs}
+
+    def digest(self, base_id: str) -> str:
+        """sha256 over every input, base image included: equal digests mean equal recipes."""
+        text = json.dumps(self.all_inputs(base_id), sort_keys=True)
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Images in an order in which each comes after the cell that it starts from."""
+
+    images: tuple[ImagePlan, ...]
+
+    def __getitem__(self, cell_id: str) -> ImagePlan:
+        """The image of a cell.
+
+        Raises:
+            KeyError: the plan has none.
+        """
+        for image in self.images:
+            if image.id == cell_id:
+                return image
+        raise KeyError(cell_id)

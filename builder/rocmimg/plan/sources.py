@@ -1,0 +1,88 @@
+"""The files of a local source, as they travel in the build context: sorted, filtered by .dockerignore, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rocmimg.errors import Position, SourceError
+from rocmimg.plan.context import ContextFile
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec
+
+
+def local_files(folder: Path, prefix: str, position: Position) -> tuple[ContextFile, ...]:
+    """Every file below ``folder`` that its .dockerignore lets through, under ``prefix``.
+
+    Raises:
+        SourceError: the folder is missing, or something in it cannot be read.
+    """
+    if not folder.is_dir():
+        raise SourceError(
+            f"the source folder {folder} does not exist", next_step="mend the path after local:", position=position
+        )
+    ignored = _ignored(folder)
+    found: list[ContextFile] = []
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        if ignored and ignored.match_file(name):
+            continue
+        if path.is_symlink():
+            found.append(ContextFile(path=f"{prefix}/{name}", link=str(path.readlink()), mode=0o777))
+        elif path.is_file():
+            mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            found.append(ContextFile(path=f"{prefix}/{name}", data=path, mode=mode))
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+def digest(files: Iterable[ContextFile]) -> str:
+    """sha256 over names, modes, links and contents, as hexadecimal digits.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.path}\0{file.mode:o}\0{file.link or ''}\0".encode())
+        total.update(_content_digest(file.data))
+    return total.hexdigest()
+
+
+def _content_digest(data: bytes | Path) -> bytes:
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).digest()
+    try:
+        with data.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise SourceError(f"{data} cannot be read", why=str(error)) from error
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise SourceError(f"{error.filename} cannot be read", why=str(error)) from error
+
+    for root, folders, files in os.walk(folder, onerror=refuse):
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        yield from (Path(root) / name for name in (*files, *links))
+
+
+def _ignored(folder: Path) -> PathSpec[Any] | None:
+    """.dockerignore as gitignore patterns: docker's are anchored at the folder where git's are not."""
+    try:
+        lines = (folder / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    from pathspec import PathSpec
+
+    patterns = []
+    for line in map(str.strip, lines):
+        if not line or line.startswith("#"):
+            continue
+        negated, pattern = ("!", line[1:]) if line.startswith("!") else ("", line)
+        patterns.append(f"{negated}/{pattern.lstrip('/')}")
+    return PathSpec.from_lines("gitignore", patterns)
