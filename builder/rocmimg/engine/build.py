@@ -15,6 +15,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
+from docker.utils.config import load_general_config
+from docker.utils.proxy import ProxyConfig
 
 from rocmimg.engine.api import explained, message_of
 from rocmimg.engine.events import Event, StepFinished, StepLog
@@ -113,7 +115,7 @@ class Builds:
             contextlib.closing(
                 self._api.client.post(
                     self._api.url("/build"),
-                    params=_params(request),
+                    params=_params(request, self._api.endpoint.url),
                     data=_body(request, running),
                     headers={"Content-Type": "application/x-tar"},
                     stream=True,
@@ -152,7 +154,17 @@ class _Watch:
         return build_failed(message, step=self.failed, log=log)
 
 
-def _params(request: BuildRequest) -> dict[str, Any]:
+def _proxies(url: str) -> dict[str, str]:
+    """The proxies of the docker configuration; docker's command line hands them to every build as well.
+
+    Such arguments need no ARG, stay out of the image and do not count for the cache.
+    """
+    proxies = load_general_config().get("proxies", {})
+    proxy = ProxyConfig.from_dict(proxies.get(url) or proxies.get("default") or {})
+    return {str(name): str(value) for name, value in proxy.get_environment().items()}
+
+
+def _params(request: BuildRequest, url: str) -> dict[str, Any]:
     params: dict[str, Any] = {
         "version": "2",
         "dockerfile": _DOCKERFILE,
@@ -161,7 +173,7 @@ def _params(request: BuildRequest) -> dict[str, Any]:
         "rm": "1",
         "forcerm": "1",
         "labels": json.dumps(dict(request.labels)),
-        "buildargs": json.dumps(dict(request.build_args)),
+        "buildargs": json.dumps({**_proxies(url), **request.build_args}),
     }
     if request.network_mode != "default":
         params["networkmode"] = request.network_mode

@@ -10,6 +10,7 @@ from rocmimg.errors import BaseImageError, BuildError, DiskFullError, EngineErro
 
 _FULL: Final = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _METADATA: Final = re.compile(r"\[internal\] load metadata for (\S+)")
+_PODMAN_BASE: Final = re.compile(r"initializing source docker://(\S+): ")
 _EXIT: Final = re.compile(r"(?:exit code: |exit status |non-zero code: )(\d+)")
 
 
@@ -62,7 +63,7 @@ def build_failed(message: str, *, step: str = "", log: tuple[str, ...] = ()) -> 
     """The error for a failed build: a full disk, a base that is not there, or the step that failed."""
     if is_disk_full(message) or any(map(is_disk_full, log)):
         return disk_full(message)
-    if base := _METADATA.match(step):
+    if base := _METADATA.match(step) or _PODMAN_BASE.search(message):
         return pull_failed(base[1], message)
     return StepFailed(message, step=step, log=log)
 

@@ -1,0 +1,179 @@
+"""Whether this machine and its engine can do the work, and what to do where they cannot."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from rocmimg.engine import BuildRequest, connect
+from rocmimg.engine.host import gpu_nodes, missing_groups, node_groups
+from rocmimg.engine.reach import reach
+from rocmimg.errors import ConfigError, DiskFullError, EngineError, RocmimgError
+from rocmimg.plan.context import ContextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rocmimg.engine.client import Engine
+
+Status = Literal["ok", "problem", "not run"]
+
+_OLDEST_API: Final = (1, 41)
+"""Docker 20.10, the oldest that this project was run on."""
+_SLOW_DRIVERS: Final = frozenset({"vfs"})
+_LITTLE_DISK_GB: Final = 6
+"""The lab images, their base and the cache of their build."""
+_MUCH_DISK_GB: Final = 150
+"""A published ROCm image unpacks to 75 GB (sglang#22037), and its stages lie beside it during the build."""
+_GB: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the report."""
+
+    id: str
+    status: Status
+    detail: str
+    next_step: str = ""
+    exit_code: int = 0
+    """What the process should end with for this alone; 0 where nothing is blocked."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> Iterator[Finding]:
+    """Every check in turn; one that needs what another found missing is "not run"."""
+    try:
+        engine = connect()
+    except (EngineError, ConfigError) as error:
+        yield Finding(
+            id="engine",
+            status="problem",
+            detail=f"{error.what}; {error.why}",
+            next_step=error.next_step,
+            exit_code=error.exit_code,
+        )
+        for name in ("api", "storage", "buildkit", "disk", "network default", "network host"):
+            yield Finding(id=name, status="not run", detail="no engine")
+    else:
+        with engine:
+            yield from _engine(engine)
+    yield _devices()
+    yield _groups()
+    yield _mmdebstrap()
+
+
+def _engine(engine: Engine) -> Iterator[Finding]:
+    try:
+        info = engine.info
+    except RocmimgError as error:
+        yield Finding(id="engine", status="problem", detail=str(error), exit_code=error.exit_code)
+        return
+    yield Finding(id="engine", status="ok", detail=f"{info.kind} {info.version} at {info.url}")
+    old = tuple(map(int, info.api_version.split("."))) < _OLDEST_API
+    yield Finding(
+        id="api",
+        status="problem" if old else "ok",
+        detail=f"API {info.api_version}" + (", older than any that was tried" if old else ""),
+        next_step="update to Docker 20.10 or newer" if old else "",
+    )
+    slow = info.storage_driver in _SLOW_DRIVERS
+    yield Finding(
+        id="storage",
+        status="problem" if slow else "ok",
+        detail=f"{info.storage_driver} at {info.root_dir}" + (", which copies every layer whole" if slow else ""),
+        next_step="put the engine's data on ext4 or xfs, so that it uses overlay2" if slow else "",
+    )
+    yield _buildkit(engine)
+    yield _disk(engine)
+    for mode in ("default", "host"):
+        outcome = reach(engine, mode)
+        yield Finding(id=f"network {mode}", status=outcome.status, detail=outcome.detail, next_step=outcome.next_step)
+
+
+def _buildkit(engine: Engine) -> Finding:
+    tag = "rocmimg-doctor:build"
+    request = BuildRequest(
+        dockerfile="FROM scratch AS one\nCOPY file /file\nFROM scratch\nCOPY --from=one /file /file\n",
+        context=[ContextFile(path="file", data=b"")],
+        tags=(tag,),
+    )
+    try:
+        engine.build(request, lambda _: None)
+        engine.remove(tag, force=True)
+    except RocmimgError as error:
+        return Finding(
+            id="buildkit",
+            status="problem",
+            detail=str(error),
+            next_step="see the engine's own log",
+            exit_code=error.exit_code,
+        )
+    how = "buildah builds, one stage after the other" if engine.info.kind == "podman" else "BuildKit builds"
+    return Finding(id="buildkit", status="ok", detail=how)
+
+
+def _disk(engine: Engine) -> Finding:
+    root = engine.info.root_dir
+    if not engine.info.url.startswith("unix://") or not Path(root).is_dir():
+        return Finding(id="disk", status="not run", detail=f"{root} is not on this machine")
+    free = shutil.disk_usage(root).free / _GB
+    detail = f"{free:.0f} GB free at {root}"
+    advice = "free some, or move the engine's data-root"
+    if free < _LITTLE_DISK_GB:
+        detail += f"; the lab images want {_LITTLE_DISK_GB} GB"
+        return Finding(id="disk", status="problem", detail=detail, next_step=advice, exit_code=DiskFullError.exit_code)
+    if free < _MUCH_DISK_GB:
+        detail += f"; enough for the lab images, but a full ROCm image with its build wants {_MUCH_DISK_GB} GB"
+        return Finding(id="disk", status="problem", detail=detail, next_step=advice)
+    return Finding(id="disk", status="ok", detail=detail)
+
+
+def _devices() -> Finding:
+    nodes = gpu_nodes()
+    if "/dev/kfd" in nodes and len(nodes) > 1:
+        return Finding(id="gpu", status="ok", detail=" ".join(nodes))
+    if not nodes:
+        return Finding(
+            id="gpu",
+            status="not run",
+            detail="no AMD GPU: no /dev/kfd; images build, checks that need a GPU are reported as not run",
+        )
+    return Finding(
+        id="gpu",
+        status="problem",
+        detail=f"only {' '.join(nodes)}; ROCm needs /dev/kfd and /dev/dri/renderD*",
+        next_step="load the amdgpu driver (`modprobe amdgpu`) and see `dmesg`",
+    )
+
+
+def _groups() -> Finding:
+    groups = node_groups(gpu_nodes())
+    if not groups:
+        return Finding(id="groups", status="not run", detail="no AMD GPU")
+    named = ", ".join(f"{name} ({gid})" for gid, name in groups.items())
+    missing = missing_groups(groups)
+    if missing:
+        names = ",".join(groups[gid] for gid in missing)
+        return Finding(
+            id="groups",
+            status="problem",
+            detail=f"the devices belong to {named}; this user is not in {names}",
+            next_step=f"`sudo usermod -aG {names} $USER`, then log in again; containers get the numbers either way",
+        )
+    return Finding(id="groups", status="ok", detail=f"the devices belong to {named}")
+
+
+def _mmdebstrap() -> Finding:
+    if where := shutil.which("mmdebstrap"):
+        return Finding(id="mmdebstrap", status="ok", detail=where)
+    return Finding(
+        id="mmdebstrap",
+        status="problem",
+        detail="not installed: the lab base starts from the hub's Debian image",
+        next_step="`scripts/apt-install.sh mmdebstrap` on Debian and Ubuntu",
+    )
