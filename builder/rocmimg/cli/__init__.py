@@ -25,6 +25,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("Check before the build", "Say what a build would do, and why."),
     "build": ("Build and prove", "Build images."),
     "test": ("Build and prove", "Check built images."),
+    "doctor": ("Set up", "Check the engine and this machine."),
 }
 
 
