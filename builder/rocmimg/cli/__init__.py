@@ -22,6 +22,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "render": ("Describe", "Print or write Dockerfiles."),
     "explain": ("Describe", "Show where each value of a cell comes from."),
     "schema": ("Describe", "Print the JSON schema of images.yaml."),
+    "contract": ("Check before the build", "Hold a framework against the AITER that it is pinned to."),
+    "capability": ("Check before the build", "Show which releases of a source have a name."),
     "plan": ("Check before the build", "Say what a build would do, and why."),
     "build": ("Build and prove", "Build images."),
     "test": ("Build and prove", "Check built images."),

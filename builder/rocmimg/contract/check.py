@@ -1,0 +1,191 @@
+"""One framework held against its sources, with everything read once and shared between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Self
+
+from rocmimg.contract.baseline import Accepted, accept
+from rocmimg.contract.cache import ParseCache
+from rocmimg.contract.framework import Scan, scan
+from rocmimg.contract.judge import Tally, judge, outcome
+from rocmimg.contract.model import Contract, FileUses, Finding, ModuleFacts, Use
+from rocmimg.contract.nearest import Nearest, parameters_of
+from rocmimg.contract.rules import rules_for
+from rocmimg.contract.source import SourcePackage, Status
+from rocmimg.contract.stores import Store, history, open_store
+from rocmimg.contract.window import History, Window
+
+_ORDER: Final = {"error": 0, "warning": 1, "unknown": 2, "info": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """A name and the releases that have it."""
+
+    target: str
+    window: Window
+    changes: tuple[tuple[str, str], ...]
+    """(tag, parameters from there on) of a function, wherever they differ from the release before."""
+
+
+class Checker:
+    """Stores, scans and parse results of one run. Use as a context manager: leaving it writes the caches."""
+
+    def __init__(self, *, refresh: bool = False) -> None:
+        self._refresh = refresh
+        self._uses = ParseCache("uses", FileUses)
+        self._facts = ParseCache("facts", ModuleFacts)
+        self._stores: dict[str, Store] = {}
+        self._scans: dict[tuple[str, str], Scan] = {}
+        self._sources: dict[tuple[str, str], SourcePackage] = {}
+        self._histories: dict[tuple[str, str], History | None] = {}
+        self._windows: dict[tuple[str, Use], Window] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._uses.flush()
+        self._facts.flush()
+        for source in self._histories.values():
+            if source is not None:
+                source.repository.close()
+
+    def store(self, place: str) -> Store:
+        """The files of ``PATH_OR_GIT[@REF]``. Raises SourceError."""
+        if place not in self._stores:
+            self._stores[place] = open_store(place, refresh=self._refresh)
+        return self._stores[place]
+
+    def source(self, package: str, place: str) -> SourcePackage:
+        """A package at a place. Raises SourceError."""
+        key = (package, place)
+        if key not in self._sources:
+            self._sources[key] = SourcePackage(self.store(place), rules_for(package), self._facts)
+        return self._sources[key]
+
+    def scan(self, framework: str, package: str) -> Scan:
+        """What a framework uses of a package. Raises SourceError."""
+        key = (framework, package)
+        if key not in self._scans:
+            self._scans[key] = scan(self.store(framework), package, self._uses)
+        return self._scans[key]
+
+    def history(self, package: str, place: str) -> History | None:
+        """The releases of the repository that a place is in; None where it is no repository."""
+        key = (package, place)
+        if key not in self._histories:
+            git = history(place)
+            self._histories[key] = History(git, rules_for(package), self._facts) if git is not None else None
+        return self._histories[key]
+
+    def check(
+        self, framework: str, package: str, place: str, *, baseline: Sequence[Accepted] = (), windows: bool = True
+    ) -> Contract:
+        """Hold a framework against one source. Raises SourceError where either cannot be read."""
+        scanned = self.scan(framework, package)
+        source = self.source(package, place)
+        tally = Tally()
+        notes: list[str] = []
+        found: list[tuple[Finding, Use]] = []
+        for path, uses in scanned.uses:
+            if uses.error:
+                notes.append(f"{path}:{uses.error_line}: does not parse, so it was not read: {uses.error}")
+            found += judge(path, uses, source, tally)
+        nearest = Nearest(source)
+        releases = self.history(package, place) if windows else None
+        findings = [self._annotated(f, use, nearest, releases) for f, use in found]
+        findings.sort(key=lambda f: (_ORDER[f.level], f.file, f.line))
+        marked, unused = accept(findings, baseline)
+        notes += [f"{entry.position}: accepts nothing: {entry.target}" for entry in unused]
+        if windows and releases is None and found:
+            notes.append(f"{place} is no git repository: no windows of releases")
+        return Contract(
+            framework=self.store(framework).name,
+            source=source.store.name,
+            package=package,
+            files=scanned.files,
+            uses=tally.uses,
+            targets=len(tally.targets),
+            resolved=tally.resolved,
+            conditional=tally.conditional,
+            unknown=tally.unknown,
+            ambiguous=tally.ambiguous,
+            dead=tally.dead,
+            dependent=tally.dependent,
+            calls=tally.calls,
+            findings=marked,
+            notes=tuple(notes),
+        )
+
+    def _annotated(self, finding: Finding, use: Use, nearest: Nearest, releases: History | None) -> Finding:
+        if finding.verdict == "unknown":
+            return finding
+        window = self._window(use, releases) if releases is not None else None
+        instead = nearest.find(finding.target) if finding.verdict != "bad-argument" else ""
+        if instead and window is not None and releases is not None and window.having:
+            last = releases.source(window.having[-1])
+            before = parameters_of(last, finding.target) if last is not None else None
+            after = nearest.parameters(instead)
+            if before is not None and after is not None and before != after:
+                instead += " (with other parameters)"
+        return replace(finding, window=str(window) if window is not None else "", nearest=instead)
+
+    def _window(self, use: Use, releases: History) -> Window:
+        # The line says nothing about the source: equal needs share one window.
+        need = replace(use, line=0, when="lazy", tries=(), handler_of=(), probes=(), scope="", via="")
+        key = (releases.repository.name, need)
+        if key not in self._windows:
+
+            def ask(source: SourcePackage) -> Status:
+                verdict = outcome(need, source).verdict
+                return "resolved" if verdict is None else "unknown" if verdict == "unknown" else "missing-name"
+
+            self._windows[key] = releases.window(ask)
+        return self._windows[key]
+
+    def capability(self, target: str, place: str) -> Capability:
+        """The releases of a repository that have a dotted name, and where its parameters change.
+
+        Raises SourceError where the place is no repository.
+        """
+        package = target.partition(".")[0]
+        releases = self.history(package, place)
+        if releases is None:
+            self.source(package, place)
+            from rocmimg.errors import SourceError
+
+            raise SourceError(
+                f"{place} is not a git repository",
+                why="a window needs the releases, and those are tags",
+                next_step=f"give the repository: --source {package}=GIT",
+            )
+        window = releases.window(lambda source: source.resolve(target, _module_part(source, target)).status)
+        changes: list[tuple[str, str]] = []
+        for tag in window.having:
+            source = releases.source(tag)
+            parameters = parameters_of(source, target) if source is not None else None
+            shown = "(" + ", ".join(_shown(p.name, p.kind, p.required) for p in parameters) + ")" if parameters else ""
+            if shown and (not changes or changes[-1][1] != shown):
+                changes.append((tag, shown))
+        return Capability(target=target, window=window, changes=tuple(changes))
+
+
+def _module_part(source: SourcePackage, target: str) -> str:
+    """The longest part of a target that is a module: the rest are names in it."""
+    parts = target.split(".")
+    for end in range(len(parts) - 1, 1, -1):
+        module = ".".join(parts[:end])
+        if source.resolve(module, module).status == "resolved":
+            return module
+    return ""
+
+
+def _shown(name: str, kind: str, required: bool) -> str:
+    stars = {"args": "*", "kwargs": "**"}.get(kind, "")
+    return f"{stars}{name}" if required or stars else f"{name}=…"

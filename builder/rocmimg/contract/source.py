@@ -1,0 +1,313 @@
+"""The package that a framework needs: finds its names in the text of its modules, module by module, on demand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rocmimg.contract.cache import ParseCache
+from rocmimg.contract.facts import read_module
+from rocmimg.contract.model import Binding, ModuleFacts
+from rocmimg.contract.rules import Rules
+from rocmimg.contract.stores import GitStore, Store, walk
+from rocmimg.errors import SourceError
+
+Status = Literal["resolved", "missing-module", "missing-name", "unknown"]
+
+_ENUM_MEMBER: Final = re.compile(rb'\.value\(\s*"(\w+)"\s*,\s*(?:\w+::)*(\w+)::')
+_ENUM_BASES: Final = ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag")
+_LOOPS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Where looking for a target ended."""
+
+    status: Status
+    at: str = ""
+    """The first part of the target that is not there, as a dotted name; for a resolved one, where it is defined."""
+    why: str = ""
+    bindings: tuple[Binding, ...] = ()
+    conditional: bool = False
+
+
+class SourcePackage:
+    """One package at one commit.
+
+    Raises SourceError where the package is not in the store.
+    """
+
+    def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts]) -> None:
+        self.store = store
+        self.rules = rules
+        self.package = rules.package
+        self._cache = cache
+        self._facts: dict[str, ModuleFacts | None] = {}
+        self._enums: dict[str, frozenset[str]] | None = None
+        self._resolved: dict[tuple[str, str], Resolution] = {}
+        name = self.package.replace(".", "/")
+        for root in rules.roots:
+            self.root = f"{root}/{name}" if root else name
+            if store.folder(self.root) is not None:
+                break
+        else:
+            raise SourceError(
+                f"{store.name} has no package {self.package!r}",
+                why=f"looked in {', '.join(root or 'its top folder' for root in rules.roots)}",
+                next_step="name the package that the source holds: --source PACKAGE=PLACE",
+            )
+        if isinstance(store, GitStore):
+            store.prefetch(self.root, (".py",))
+
+    # Files
+
+    def _path(self, module: str) -> str:
+        rest = module[len(self.package) :].lstrip(".")
+        return f"{self.root}/{rest.replace('.', '/')}" if rest else self.root
+
+    def _file(self, module: str) -> tuple[str, str, bool] | None:
+        """(path, content id, is a package) of a module's text."""
+        path = self._path(module)
+        inside = self.store.folder(path) or {}
+        if "__init__.py" in inside:
+            return f"{path}/__init__.py", inside["__init__.py"][1], True
+        parent, _, name = path.rpartition("/")
+        entry = (self.store.folder(parent) or {}).get(f"{name}.py")
+        return (f"{path}.py", entry[1], False) if entry is not None and not entry[0] else None
+
+    def is_module(self, module: str) -> bool:
+        """True for a module, a package, and a folder of modules without ``__init__.py``."""
+        if self._file(module) is not None:
+            return True
+        return next(walk(self.store, self._path(module), (".py",)), None) is not None
+
+    def _is_made(self, module: str) -> bool:
+        rest = module[len(self.package) + 1 :]
+        return any(rest == m or rest.startswith(m + ".") for m in (*self.rules.generated, *self.rules.built) if rest)
+
+    def facts(self, module: str) -> ModuleFacts | None:
+        """What a module offers; None for a folder without ``__init__.py`` and for no module at all."""
+        if module not in self._facts:
+            found = self._file(module)
+            facts: ModuleFacts | None = None
+            if found is not None:
+                path, content, is_package = found
+                # Relative imports make the facts depend on the module's own name.
+                key = f"{module}:{content}"
+                facts = self._cache.get(key) if content else None
+                if facts is None:
+                    for _, text in self.store.read((path,)):
+                        facts = read_module(text, module, is_package=is_package)
+                    if facts is not None and content:
+                        self._cache.put(key, facts)
+            self._facts[module] = facts
+        return self._facts[module]
+
+    def modules(self) -> Iterator[tuple[str, str]]:
+        """(module, path) of all files of the package."""
+        for path, _ in walk(self.store, self.root, (".py",)):
+            dotted = path[len(self.root) + 1 : -3].replace("/", ".")
+            rest = dotted.removesuffix("__init__").rstrip(".")
+            yield (f"{self.package}.{rest}" if rest else self.package), path
+
+    # Names
+
+    def resolve(self, target: str, module: str = "") -> Resolution:
+        """Find a dotted target. ``module`` is the part that must be a module (``from M import N``, ``import M``)."""
+        key = (target, module)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(target, module)
+        return self._resolved[key]
+
+    def _resolve(self, target: str, module: str) -> Resolution:
+        registry = f"torch.ops.{self.package}."
+        if target.startswith(registry):
+            return self._registered(target, target.removeprefix(registry))
+        here = self.package
+        if module:
+            broken = self._missing_module(module)
+            if broken is not None:
+                return broken
+            here = self._moved(module) or module
+        parts = target[len(module or self.package) :].strip(".").split(".")
+        return self._attributes(here, [part for part in parts if part], module or self.package)
+
+    def _missing_module(self, module: str) -> Resolution | None:
+        so_far = self.package
+        for part in module.split(".")[self.package.count(".") + 1 :]:
+            so_far = f"{so_far}.{part}"
+            if self._is_made(so_far):
+                return Resolution(status="resolved", at=so_far, conditional=True)
+            if not self.is_module(self._moved(so_far) or so_far):
+                return Resolution(status="missing-module", at=so_far)
+        return None
+
+    def _moved(self, module: str) -> str | None:
+        """Where a compatibility table sends an old module name."""
+        for package, table in self.rules.moved:
+            if module.startswith(package + ".") and not self.is_module(module):
+                name, _, rest = module[len(package) + 1 :].partition(".")
+                facts = self.facts(package)
+                new = facts.maps.get(table, {}).get(name) if facts else None
+                if new is not None:
+                    return f"{package}.{new}" + (f".{rest}" if rest else "")
+        return None
+
+    def _attributes(self, module: str, parts: list[str], shown: str) -> Resolution:
+        """Walk attributes from a module on; ``shown`` is the name under which the user wrote it."""
+        conditional = False
+        for at, part in enumerate(parts):
+            shown = f"{shown}.{part}"
+            rest = parts[at + 1 :]
+            found = self.lookup(module, part)
+            if found.status == "resolved" and found.bindings:
+                conditional |= found.conditional
+                inner = self._module_behind(found.bindings)
+                if inner is None:
+                    return self._members(found, rest, shown, conditional)
+                module = inner
+            elif found.status == "resolved":
+                return found
+            elif self.is_module(self._moved(f"{module}.{part}") or f"{module}.{part}"):
+                module = self._moved(f"{module}.{part}") or f"{module}.{part}"
+            elif self._is_made(f"{module}.{part}"):
+                return Resolution(status="resolved", at=shown, conditional=True)
+            else:
+                return Resolution(status=found.status, at=shown, why=found.why)
+        return Resolution(status="resolved", at=module, conditional=conditional)
+
+    def _module_behind(self, bindings: tuple[Binding, ...]) -> str | None:
+        for binding in bindings:
+            if binding.kind == "module" and self._inside(binding.target):
+                return binding.target
+            if binding.kind == "from" and self._inside(binding.target):
+                module = f"{binding.target}.{binding.name}"
+                if self.is_module(module):
+                    return module
+        return None
+
+    def _inside(self, module: str) -> bool:
+        return module == self.package or module.startswith(self.package + ".")
+
+    def _members(self, found: Resolution, rest: list[str], shown: str, conditional: bool) -> Resolution:
+        """Members behind a class or a native enum; attributes of other values are theirs, not the package's."""
+        done = Resolution(
+            status="resolved", at=found.at, bindings=() if rest else found.bindings, conditional=conditional
+        )
+        if not rest or rest[0].startswith("__"):
+            return done
+        binding, member = found.bindings[-1], f"{shown}.{rest[0]}"
+        if binding.target.startswith("type:"):
+            members = self.enums().get(binding.target.removeprefix("type:"))
+            if members is None:
+                return Resolution(status="unknown", at=member, why="the C++ enum's members are not found")
+            if rest[0] not in members and rest[0] not in ("name", "value"):
+                return Resolution(status="missing-name", at=member, why="not a member of the C++ enum")
+        elif len(found.bindings) == 1 and self._is_closed(binding) and rest[0] not in binding.members:
+            return Resolution(status="missing-name", at=member, why="not a member of the class")
+        return done
+
+    @staticmethod
+    def _is_closed(binding: Binding) -> bool:
+        """True where a class can have no members but those in its body."""
+        plain = all(b.rpartition(".")[2] in (*_ENUM_BASES, "object") for b in binding.bases)
+        if binding.kind != "class":
+            return False
+        return plain and not binding.decorators and not {"*", "__getattr__"} & set(binding.members)
+
+    def lookup(self, module: str, name: str, depth: int = 0) -> Resolution:  # noqa: PLR0911 - Python's order
+        """Find one name in one module, through its star imports and its ``__getattr__``.
+
+        A resolution with bindings ends at the definition; one without them at something that has no text here.
+        """
+        facts = self.facts(module)
+        if depth > _LOOPS or facts is None:
+            return Resolution(status="missing-name", at=f"{module}.{name}")
+        if facts.error:
+            return Resolution(status="unknown", why=f"{module} does not parse: {facts.error}")
+        own = facts.names.get(name, ())
+        if own:
+            return self._followed(module, name, own, depth)
+        hidden = ""
+        for star in reversed(facts.stars):
+            if not self._inside(star.module):
+                if star.module not in self.rules.mirrors and not star.conditional:
+                    hidden = f"{module} imports everything of {star.module}"
+                continue
+            found = self._starred(star.module, name, depth)
+            if found.status == "resolved":
+                if star.conditional and not found.conditional:
+                    return Resolution(status="resolved", at=found.at, bindings=found.bindings, conditional=True)
+                return found
+            hidden = hidden or (found.why if found.status == "unknown" else "")
+        if facts.hooked is not None and (name in facts.hooked or facts.hook_open):
+            if name in facts.hooked:
+                return Resolution(status="resolved", at=f"{module}.{name}", conditional=True)
+            hidden = f"{module} answers through __getattr__"
+        if any(name.startswith(prefix) for prefix in facts.open_prefixes):
+            hidden = hidden or f"{module} puts names into globals() by code"
+        return Resolution(status="unknown" if hidden else "missing-name", at=f"{module}.{name}", why=hidden)
+
+    def _starred(self, module: str, name: str, depth: int) -> Resolution:
+        facts = self.facts(module)
+        if facts is None:
+            return Resolution(status="missing-name")
+        if facts.exports is not None:
+            if name not in facts.exports:
+                return Resolution(status="missing-name")
+        elif name.startswith("_"):
+            return Resolution(status="missing-name")
+        return self.lookup(module, name, depth + 1)
+
+    def _followed(self, module: str, name: str, bindings: tuple[Binding, ...], depth: int) -> Resolution:
+        """Follow imports and aliases to the definitions behind them."""
+        ends: list[Binding] = []
+        at = f"{module}.{name}"
+        broken: Resolution | None = None
+        for binding in bindings:
+            if binding.kind == "from" and self._inside(binding.target):
+                if self.is_module(f"{binding.target}.{binding.name}"):
+                    inner = self.lookup(binding.target, binding.name, depth + 1) if depth < _LOOPS else None
+                    if inner is None or inner.status != "resolved" or module == binding.target:
+                        ends.append(binding)
+                        continue
+                else:
+                    inner = self.lookup(self._moved(binding.target) or binding.target, binding.name, depth + 1)
+                if inner.status == "resolved":
+                    at = inner.at or at
+                    ends += inner.bindings or (binding,)
+                elif not self._is_made(binding.target):
+                    broken = inner
+                else:
+                    ends.append(binding)
+            elif binding.kind == "alias" and "." not in binding.target and binding.target != name:
+                inner = self.lookup(module, binding.target, depth + 1)
+                ends += inner.bindings if inner.status == "resolved" and inner.bindings else (binding,)
+            else:
+                ends.append(binding)
+        if not ends and broken is not None:
+            why = f"{module} imports it from where it is not"
+            return Resolution(status="unknown", at=at, why=why)
+        conditional = all(b.conditional for b in bindings)
+        return Resolution(status="resolved", at=at, bindings=tuple(ends), conditional=conditional)
+
+    def _registered(self, target: str, operator: str) -> Resolution:
+        found = self.lookup(self.package, operator)
+        if found.status == "resolved":
+            return Resolution(status="resolved", at=found.at, conditional=True)
+        return Resolution(status="unknown", at=target, why="the operator registry is filled at run time")
+
+    def enums(self) -> dict[str, frozenset[str]]:
+        """Members of the package's C++ enums, by the name of the enum."""
+        if self._enums is None:
+            found: dict[str, set[str]] = {}
+            for path in self.rules.enum_sources:
+                parent, _, name = path.rpartition("/")
+                if name in (self.store.folder(parent) or {}):
+                    for _, text in self.store.read((path,)):
+                        for member, enum in _ENUM_MEMBER.findall(text):
+                            found.setdefault(enum.decode(), set()).add(member.decode())
+            self._enums = {enum: frozenset(members) for enum, members in found.items()}
+        return self._enums

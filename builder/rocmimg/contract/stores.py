@@ -1,0 +1,229 @@
+"""Where sources lie: a git commit, a folder, or a wheel or sdist; all three answer the same three questions."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
+
+from rocmimg.contract.git import FULL_SHA, GitRepository, clone
+from rocmimg.errors import SourceError
+
+_LARGEST: Final = 4 << 20
+"""Bytes of one file that are read: a generated table beyond that is no interface."""
+
+
+class Store(Protocol):
+    """A tree of files, read by path."""
+
+    @property
+    def name(self) -> str: ...
+
+    def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
+        """Entries of a folder ("" is the root): name -> (is a folder, content id); None where there is none."""
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """(path, content) of files that ``folder`` listed, in order."""
+
+
+def walk(store: Store, folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """(path, content id) of all files below a folder with one of these endings, sorted by path."""
+    for name, (is_folder, key) in sorted((store.folder(folder) or {}).items()):
+        path = f"{folder}/{name}" if folder else name
+        if is_folder:
+            yield from walk(store, path, suffixes)
+        elif name.endswith(suffixes):
+            yield path, key
+
+
+class GitStore:
+    """The files of one commit."""
+
+    def __init__(self, repository: GitRepository, commit: str, name: str) -> None:
+        self.repository = repository
+        self.commit = commit
+        self.name = name
+
+    def _entry(self, path: str) -> tuple[bool, str] | None:
+        entry = (True, self.commit)
+        for part in path.split("/") if path else ():
+            found = self.repository.listing(entry[1]).get(part) if entry[0] else None
+            if found is None:
+                return None
+            entry = found
+        return entry
+
+    def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
+        """Entries of a folder, from the tree object."""
+        entry = self._entry(path)
+        return self.repository.listing(entry[1]) if entry is not None and entry[0] else None
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Contents from the object store."""
+        for path in paths:
+            entry = self._entry(path)
+            if entry is not None and not entry[0]:
+                for _, body in self.repository.read((entry[1],)):
+                    yield path, body[:_LARGEST]
+
+    def prefetch(self, folder: str, suffixes: tuple[str, ...]) -> None:
+        """Of a partial clone: fetch a folder's files in one request, before they are read one by one."""
+        if self.repository.partial and (entry := self._entry(folder)) is not None:
+            self.repository.prefetch((key for _, key in walk(self, folder, suffixes)), entry[1])
+
+
+class _Tree:
+    """Entries by folder, of files whose content ids are computed here."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, dict[str, tuple[bool, str]]] = {"": {}}
+
+    def add(self, path: str, key: str) -> None:
+        entry = (False, key)
+        while True:
+            parent, _, name = path.rpartition("/")
+            known = parent in self.folders
+            self.folders.setdefault(parent, {})[name] = entry
+            if known:
+                return
+            path, entry = parent, (True, "")
+
+
+def _blob_id(content: bytes) -> str:
+    """Git's id of this content, so that a wheel and a checkout share their parse results."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+class FolderStore:
+    """The files of a folder as they lie there."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root = root
+        self.name = name
+
+    def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
+        """Entries of a folder; hidden ones and links out of the root are left out."""
+        here = self.root / path
+        if not here.is_dir():
+            return None
+        entries: dict[str, tuple[bool, str]] = {}
+        for entry in here.iterdir():
+            if entry.name.startswith(".") or entry.name == "__pycache__":
+                continue
+            if entry.is_dir():
+                if not entry.is_symlink():
+                    entries[entry.name] = (True, "")
+            elif entry.suffix == ".py":
+                entries[entry.name] = (False, _blob_id(entry.read_bytes()))
+            elif entry.is_file():
+                entries[entry.name] = (False, "")
+        return entries
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Contents from disk."""
+        for path in paths:
+            yield path, (self.root / path).read_bytes()[:_LARGEST]
+
+
+class ArchiveStore:
+    """The text files of a wheel or an sdist, read once."""
+
+    _kept: Final = (".py", ".h", ".hpp", ".toml", ".cfg", ".txt")
+
+    def __init__(self, archive: Path, name: str) -> None:
+        self.name = name
+        self._files: dict[str, bytes] = {}
+        self._tree = _Tree()
+        try:
+            for path, content in self._members(archive):
+                self._files[path] = content[:_LARGEST]
+                self._tree.add(path, _blob_id(content))
+        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+            raise SourceError(
+                f"cannot read {archive}", why=str(error), next_step="give a whole wheel or sdist"
+            ) from error
+
+    def _members(self, archive: Path) -> Iterator[tuple[str, bytes]]:
+        if archive.suffix in (".whl", ".zip"):
+            with zipfile.ZipFile(archive) as wheel:
+                for path in wheel.namelist():
+                    if path.endswith(self._kept):
+                        yield path, wheel.read(path)
+            return
+        with tarfile.open(archive) as sdist:
+            for member in sdist:
+                if member.isfile() and member.name.endswith(self._kept):
+                    stream = sdist.extractfile(member)
+                    yield member.name.partition("/")[2], stream.read() if stream else b""
+
+    def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
+        """Entries of a folder of the archive."""
+        return self._tree.folders.get(path)
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Contents from memory."""
+        for path in paths:
+            yield path, self._files[path]
+
+
+def split_ref(text: str) -> tuple[str, str]:
+    """(place, ref) of ``PATH_OR_GIT[@REF]``; the ref is "" where there is none. "@" may stand in the place itself."""
+    place, at, ref = text.rpartition("@")
+    if not at or not ref or ":" in ref or Path(text).exists():
+        return text, ""
+    authority_only = "://" in place and "/" not in place.split("://", 1)[1]
+    return (text, "") if authority_only or not place else (place, ref)
+
+
+def is_remote(place: str) -> bool:
+    """True for an address: a URL, or scp's ``host:path``."""
+    if "://" in place:
+        return True
+    host, colon, path = place.partition(":")
+    return bool(colon and path) and "/" not in host and not Path(place).exists()
+
+
+@cache
+def repository(place: str) -> GitRepository:
+    """The object store of a path or an address. One per process: its reader process and tree cache are shared."""
+    remote = is_remote(place)
+    return GitRepository(clone(place) if remote else Path(place), place, cached=remote)
+
+
+def history(place: str) -> GitRepository | None:
+    """The repository that a place is, with its tags, or None where it is a plain folder or an archive."""
+    place, _ = split_ref(place)
+    if is_remote(place):
+        return repository(place)
+    path = Path(place)
+    if path.is_dir() and ((path / ".git").exists() or (path / "HEAD").is_file()):
+        return repository(place)
+    return None
+
+
+def open_store(text: str, *, refresh: bool = False) -> Store:
+    """The files that ``PATH_OR_GIT[@REF]`` names.
+
+    A checkout without a ref is read as it lies on disk, with its uncommitted changes; a bare repository at HEAD.
+    ``refresh`` fetches a remote first; a remote branch is always fetched. Raises SourceError.
+    """
+    place, ref = split_ref(text)
+    path = Path(place)
+    if not is_remote(place):
+        if not path.exists():
+            raise SourceError(f"{place} does not exist", next_step="give a path, a git address, or a wheel")
+        if path.is_file():
+            if ref:
+                raise SourceError(f"{place} is a file and has no ref {ref!r}", next_step="leave out the ref")
+            return ArchiveStore(path, path.name)
+        if not ref and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
+            return FolderStore(path, place)
+    git = repository(place)
+    if git.cached and (refresh or (ref and not (FULL_SHA.fullmatch(ref) or git.is_fixed(ref)))):
+        git.fetch(ref)
+    commit = git.resolve(ref or "HEAD")
+    return GitStore(git, commit, f"{place}@{ref}" if ref else f"{place}@{commit[:12]}")
