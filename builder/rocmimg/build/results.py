@@ -1,0 +1,60 @@
+"""What became of each cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rocmimg.errors import BuildError, RocmimgError
+
+Status = Literal["built", "up-to-date", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One cell after a build."""
+
+    id: str
+    status: Status
+    seconds: float
+    image_id: str | None = None
+    digest: str | None = None
+    size: int | None = None
+    """Bytes."""
+    tags: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Why it was built, or was not."""
+    steps: int = 0
+    cached_steps: int = 0
+    log: str | None = None
+    """Path of the full log."""
+    failed_step: str = ""
+    last_lines: tuple[str, ...] = ()
+    error: RocmimgError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of ``build --json`` and build/report.json."""
+        record = {name: value for name, value in asdict(self).items() if name not in ("error", "seconds")}
+        return record | {
+            "seconds": round(self.seconds, 3),
+            "error": {"kind": self.error.kind, "message": str(self.error)} if self.error else None,
+        }
+
+
+def write_report(results: Sequence[CellResult], path: Path) -> None:
+    """Write build/report.json as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps([result.as_json() for result in results], indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def exit_code(results: Sequence[CellResult]) -> int:
+    """0, the code of the failures' kind, or a build failure's where the kinds differ."""
+    codes = {result.error.exit_code for result in results if result.status == "failed" and result.error}
+    if not codes:
+        return 0 if all(result.status != "cancelled" for result in results) else BuildError.exit_code
+    return codes.pop() if len(codes) == 1 else BuildError.exit_code

@@ -1,0 +1,260 @@
+"""Run a Plan on an engine: bases first, cells side by side, one failure does not stop the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rocmimg.build.decide import Decision, ImageIndex, base_id_of, decide
+from rocmimg.build.observe import CellLog, View
+from rocmimg.build.results import CellResult
+from rocmimg.build.rootfs import RootfsMaker
+from rocmimg.engine import BuildCancelled, BuildRequest, Event, StepFailed
+from rocmimg.errors import RocmimgError
+from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
+
+if TYPE_CHECKING:
+    from rocmimg.engine import Engine
+
+_LAST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run a plan."""
+
+    jobs: int = 4
+    """Cells at once; inside each, the engine runs independent stages side by side as well."""
+    fail_fast: bool = False
+    """Cancel the others when one fails."""
+    force: bool = False
+    """Build what is up to date as well; the engine's cache still holds."""
+    no_cache: bool = False
+    """Build every step anew."""
+    logs: Path = Path("build/logs")
+
+
+class _Stop(Exception):
+    """The cell's turn came after the run was stopped."""
+
+
+class _Run:
+    def __init__(self, plan: Plan, engine: Engine, options: Options, view: View) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._options = options
+        self._view = view
+        self._index = ImageIndex(engine.images())
+        self._rootfs = RootfsMaker()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._build_ids: set[str] = set()
+        self._pulls: dict[str, Future[str]] = {}
+        self._built: dict[str, str] = {}
+        self.results: dict[str, CellResult] = {}
+
+    def __call__(self) -> None:
+        sorter = TopologicalSorter({image.id: [image.needs] if image.needs else [] for image in self._plan.images})
+        sorter.prepare()
+        done: queue.SimpleQueue[CellResult] = queue.SimpleQueue()
+        with ThreadPoolExecutor(self._options.jobs) as pool:
+            try:
+                while sorter.is_active():
+                    for cell_id in sorter.get_ready():
+                        pool.submit(lambda image: done.put(self._cell(image)), self._plan[cell_id])
+                    result = done.get()
+                    self.results[result.id] = result
+                    self._view.finished(result)
+                    if result.status == "failed" and self._options.fail_fast:
+                        self._cancel()
+                    sorter.done(result.id)
+            except BaseException:
+                self._cancel()
+                raise
+
+    def _cancel(self) -> None:
+        self._stop.set()
+        self._rootfs.cancel()
+        with self._lock:
+            running = tuple(self._build_ids)
+        for build_id in running:
+            self._engine.cancel(build_id)
+
+    def _cell(self, image: ImagePlan) -> CellResult:
+        began = time.monotonic()
+        try:
+            result = self._attempt(image)
+        except (_Stop, BuildCancelled):
+            result = CellResult(id=image.id, status="cancelled", seconds=0, reasons=("the run was stopped",))
+        except RocmimgError as error:
+            result = CellResult(id=image.id, status="failed", seconds=0, error=error)
+        except Exception as error:  # a defect here must not leave the others waiting for this cell
+            failure = RocmimgError(f"{type(error).__name__}: {error}", why="this is a defect of rocmimg")
+            failure.__cause__ = error
+            result = CellResult(id=image.id, status="failed", seconds=0, error=failure)
+        return replace(result, seconds=time.monotonic() - began, tags=image.cell.tags)
+
+    def _attempt(self, image: ImagePlan) -> CellResult:
+        if self._stop.is_set():
+            raise _Stop
+        if image.needs and self.results[image.needs].status in ("failed", "cancelled"):
+            reason = f"its base {image.needs} was not built"
+            return CellResult(id=image.id, status="cancelled", seconds=0, reasons=(reason,))
+        base_id = self._local_base(image)
+        decision = decide(image, base_id, self._index, force=self._options.force) if base_id else None
+        if decision and decision.action == "up to date":
+            self._built[image.id] = str(decision.image_id)
+            return CellResult(
+                id=image.id, status="up-to-date", seconds=0, image_id=decision.image_id, digest=decision.digest
+            )
+        log = CellLog(self._options.logs / f"{image.id}.log")
+        try:
+            return self._build(image, base_id, decision, log)
+        except StepFailed as error:
+            log.line(f"FAILED: {error}")
+            return CellResult(
+                id=image.id,
+                status="failed",
+                seconds=0,
+                error=error,
+                failed_step=error.step,
+                last_lines=error.log[-_LAST_LINES:],
+                log=str(log.path),
+                reasons=decision.reasons if decision else (),
+            )
+        except RocmimgError as error:
+            log.line(f"FAILED: {error}")
+            if isinstance(error, BuildCancelled):
+                raise
+            return CellResult(id=image.id, status="failed", seconds=0, error=error, log=str(log.path))
+        finally:
+            log.close()
+
+    def _local_base(self, image: ImagePlan) -> str | None:
+        return self._built[image.needs] if image.needs else base_id_of(image, self._index)
+
+    def _build(self, image: ImagePlan, base_id: str | None, decision: Decision | None, log: CellLog) -> CellResult:
+        def report(event: Event) -> None:
+            log.event(event)
+            self._view.event(image.id, event)
+
+        if image.rootfs and not image.rootfs.archive.exists():
+            self._view.started(image.id, f"making Debian {image.rootfs.rootfs.suite} with mmdebstrap")
+            self._rootfs.ensure(image.rootfs, log.line)
+        if base_id is None:
+            self._view.started(image.id, f"pulling {image.base}")
+            base_id = self._pull(image.base, report)
+            decision = None
+        decision = decision or decide(image, base_id, self._index, force=self._options.force)
+        if decision.action == "up to date":  # the base was missing, the image was not
+            self._built[image.id] = str(decision.image_id)
+            return CellResult(
+                id=image.id, status="up-to-date", seconds=0, image_id=decision.image_id, digest=decision.digest
+            )
+        self._view.started(image.id, f"building: {', '.join(decision.reasons)}")
+        for reason in decision.reasons:
+            log.line(f"# {reason}")
+        request = BuildRequest(
+            dockerfile=image.dockerfile,
+            context=image.context,
+            tags=image.cell.tags,
+            labels=self._labels(image, base_id),
+            network_mode=image.cell.config.network.engine_mode,
+            no_cache=self._options.no_cache,
+            build_id=f"rocmimg-{uuid.uuid4().hex}",
+        )
+        with self._lock:
+            if self._stop.is_set():
+                raise _Stop
+            self._build_ids.add(request.build_id)
+        try:
+            outcome = self._engine.build(request, report)
+        finally:
+            with self._lock:
+                self._build_ids.discard(request.build_id)
+        self._built[image.id] = outcome.image_id
+        return CellResult(
+            id=image.id,
+            status="built",
+            seconds=0,
+            image_id=outcome.image_id,
+            digest=decision.digest,
+            reasons=decision.reasons,
+            steps=outcome.steps,
+            cached_steps=outcome.cached_steps,
+            log=str(log.path),
+        )
+
+    def _pull(self, ref: str, report: Callable[[Event], None]) -> str:
+        """Pull once, however many cells start from ``ref``."""
+        with self._lock:
+            mine = ref not in self._pulls
+            future = self._pulls.setdefault(ref, Future())
+        if mine:
+            try:
+                future.set_result(self._engine.pull(ref, report))
+            except BaseException as error:  # whoever waits must learn of it, whatever it is
+                future.set_exception(error)
+        return future.result()
+
+    def _labels(self, image: ImagePlan, base_id: str) -> dict[str, str]:
+        labels = {
+            **image.labels,
+            "org.opencontainers.image.created": _now(),
+            LABEL_DIGEST: image.digest(base_id),
+            LABEL_INPUTS: json.dumps(image.all_inputs(base_id), sort_keys=True),
+        }
+        base = None if image.rootfs else self._engine.image(image.base)
+        if base:
+            digests = [digest.partition("@")[2] for digest in base.digests]
+            labels["org.opencontainers.image.base.digest"] = digests[0] if digests else base.id
+        return labels
+
+
+def _now() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def run(
+    plan: Plan, engine: Engine, options: Options, view: View, on_results: Callable[[list[CellResult]], None]
+) -> None:
+    """Build what is not up to date and hand over one result a cell, in the plan's order.
+
+    ``on_results`` is called on the way out of an interrupted run as well: what was built stays, and is reported.
+
+    Raises:
+        EngineError: the engine cannot be asked at all. A cell's own failure is in its result.
+    """
+    work = _Run(plan, engine, options, view)
+    try:
+        work()
+    finally:
+        missing = [image for image in plan.images if image.id not in work.results]
+        for image in missing:
+            work.results[image.id] = CellResult(
+                id=image.id, status="cancelled", seconds=0, tags=image.cell.tags, reasons=("the run was stopped",)
+            )
+        on_results(_with_sizes([work.results[image.id] for image in plan.images], engine))
+
+
+def _with_sizes(results: list[CellResult], engine: Engine) -> list[CellResult]:
+    if not any(result.status == "built" for result in results):
+        return results
+    try:
+        sizes = {image.id: image.size for image in engine.images()}
+    except RocmimgError:
+        return results
+    return [replace(r, size=sizes.get(r.image_id)) if r.image_id else r for r in results]

@@ -1,0 +1,83 @@
+"""``rocmimg build``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+if TYPE_CHECKING:
+    from rocmimg.build import CellResult
+    from rocmimg.build.observe import View
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--jobs", "-j", type=click.IntRange(1, 64), default=4, show_default=True, help="Cells at once.")
+@click.option("--fail-fast", is_flag=True, help="Stop the others when one fails.")
+@click.option("--force", is_flag=True, help="Build what is up to date as well.")
+@click.option("--no-cache", is_flag=True, help="Build every step anew; implies --force.")
+@click.option("--json", "as_json", is_flag=True, help="Print build/report.json instead of a table.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    jobs: int,
+    fail_fast: bool,
+    force: bool,
+    no_cache: bool,
+    as_json: bool,
+) -> int:
+    """Build the selected cells and the cells that they start from."""
+    from rocmimg.build import Options, exit_code, run, write_report
+    from rocmimg.engine import connect
+    from rocmimg.plan import make_plan
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan = make_plan(matrix, chosen)
+    folder = matrix.folder / "build"
+    options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")
+    finished: list[CellResult] = []
+
+    def report(results: list[CellResult]) -> None:
+        finished.extend(results)
+        write_report(results, folder / "report.json")
+
+    try:
+        with connect() as engine, _view(as_json) as view:
+            run(plan, engine, options, view, report)
+    finally:
+        if finished:
+            _print(finished, as_json)
+    return exit_code(finished)
+
+
+def _view(as_json: bool) -> AbstractContextManager[View]:
+    from rocmimg.build.observe import PlainView, QuietView
+
+    if as_json:
+        return nullcontext(QuietView())
+    if sys.stderr.isatty():
+        from rocmimg.build.live import live_view
+
+        return live_view()
+    return nullcontext(PlainView())
+
+
+def _print(results: list[CellResult], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+        return
+    from rocmimg.report.build import print_build
+
+    print_build(results)

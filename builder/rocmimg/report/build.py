@@ -1,0 +1,61 @@
+"""The summary of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import click
+
+from rocmimg.report.table import print_table
+
+
+class BuildResult(Protocol):
+    """What is read of a cell's result."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def image_id(self) -> str | None: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def cached_steps(self) -> int: ...
+    @property
+    def log(self) -> str | None: ...
+    @property
+    def last_lines(self) -> tuple[str, ...]: ...
+    @property
+    def error(self) -> Exception | None: ...
+
+
+def print_build(results: Sequence[BuildResult]) -> None:
+    """A table, then each failure with its last lines and the path of its log."""
+    rows = []
+    for result in results:
+        steps = f"{result.steps - result.cached_steps} of {result.steps} run" if result.steps else ""
+        size = f"{result.size / 1e6:.0f} MB" if result.size else ""
+        image = (result.image_id or "").removeprefix("sha256:")[:12]
+        status = result.status.replace("-", " ")
+        rows.append((result.id, status, f"{result.seconds:.1f}s", steps, size, image, " ".join(result.tags)))
+    print_table(("cell", "status", "time", "steps", "size", "image", "tags"), rows)
+    for result in results:
+        if result.status == "cancelled":
+            click.echo(f"\n{result.id} was not built: {'; '.join(result.reasons)}")
+        if result.error is None:
+            continue
+        click.echo(f"\n{result.id} failed: {result.error}")
+        for line in result.last_lines:
+            click.echo(f"    {line}")
+        if result.log:
+            click.echo(f"  full log: {result.log}")
