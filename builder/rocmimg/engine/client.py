@@ -165,6 +165,12 @@ class Engine:
         """A started container that idles; removed at the end of the block. Raises EngineError."""
         return self._containers.run(spec)
 
+    def attach(self, container_id: str) -> Container:
+        """A container that another process runs: commands and files as with ``run``, but it is not ours to remove."""
+        from rocmimg.engine.container import Container
+
+        return Container(self._api, container_id)
+
 
 def split_ref(ref: str) -> tuple[str, str | None]:
     """``name[:tag]`` as the engine's tag call wants it; a port is no tag."""

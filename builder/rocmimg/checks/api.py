@@ -1,0 +1,92 @@
+"""What a check is written with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import pytest
+
+from rocmimg.checks.model import TIERS, Tier
+from rocmimg.checks.order import Gpu, Order, PlannedImage
+
+if TYPE_CHECKING:
+    from rocmimg.engine import Container
+
+MARK: Final = "rocmimg_check"
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class Failure(AssertionError):
+    """A check's verdict: what is wrong, why, and what to do."""
+
+    def __init__(self, what: str, cause: str, cure: str) -> None:
+        self.what, self.cause, self.cure = what, cause, cure
+        super().__init__("; ".join(part for part in (what, cause, cure) if part))
+
+
+class NotApplicable(Exception):
+    """There is nothing of the kind in the image; the plugin reports it as skipped."""
+
+
+def check(check_id: str, *, tier: Tier, classes: Sequence[str] = ()) -> Callable[[F], F]:
+    """Declare a check.
+
+    ``check_id`` is what reports, waivers and ``rocmimg checks`` call it; ``tier`` is what it needs; ``classes`` are the
+    failure classes that it catches. The first line of its docstring is its title.
+    """
+    if tier not in TIERS:
+        raise ValueError(f"{check_id}: {tier!r} is not one of {', '.join(TIERS)}")
+    return getattr(pytest.mark, MARK)(id=check_id, tier=tier, classes=tuple(classes))  # type: ignore[no-any-return]
+
+
+def fail(what: str, *, cause: str, cure: str) -> NoReturn:
+    """The image does not show what it must show: what was found, how that comes about, what mends it."""
+    raise Failure(what, cause, cure)
+
+
+def not_run(reason: str) -> NoReturn:
+    """The proof could not be made here; it is reported as missing, never as passed."""
+    pytest.skip(reason)
+
+
+def not_applicable(reason: str) -> NoReturn:
+    """The image has nothing that this check is about."""
+    raise NotApplicable(reason)
+
+
+class Image:
+    """The image under test: the fixture ``image``."""
+
+    def __init__(self, order: Order, probe: Mapping[str, Any]) -> None:
+        self._order = order
+        self.expect: PlannedImage = order.planned
+        """What the plan says."""
+        self.detail: Mapping[str, Any] = order.detail
+        """The image's configuration as the engine says it: :class:`rocmimg.engine.ImageDetail` as a mapping."""
+        self.history: Sequence[Mapping[str, Any]] = order.history
+        """Its layers, oldest first: :class:`rocmimg.engine.HistoryEntry` as mappings."""
+        self.probe = probe
+        """What the probe found inside; see rocmimg/checks/probe/main.py for its keys."""
+        self.gpu: Gpu | None = order.gpu
+        """The device that this run has leased."""
+        self.folder: Path = order.folder
+        """A folder of this run for files that a check wants to keep."""
+        self.export_kernels: Path | None = order.export_kernels
+        """Where the kernel pack of this image is wanted."""
+        self.notes: dict[str, Any] = {}
+        """Facts of the running check for the report, as JSON takes them; see :meth:`note`."""
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the report of the running check, whatever its verdict."""
+        self.notes.update(facts)
+
+    @cached_property
+    def container(self) -> Container:
+        """The running container, for checks that must run something of their own."""
+        from rocmimg.engine import connect
+
+        return connect().attach(self._order.container)
