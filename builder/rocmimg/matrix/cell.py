@@ -24,6 +24,12 @@ class ResolvedComponent:
     module: str
     directory: str
     options: Mapping[str, OptionValue]
+    archs: tuple[str, ...]
+    """The gfx names that it is compiled for."""
+    tools: Mapping[str, str]
+    """Python packages that its build needs: name -> version or bounds."""
+    paths: tuple[str, ...]
+    """What it writes in the final image, its checkout and module included."""
     position: Position
 
     @property

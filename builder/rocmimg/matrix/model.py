@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -50,6 +51,7 @@ def _whole_commit(value: str) -> str:
     return value
 
 
+Commit = Annotated[Text, Field(pattern=r"^[0-9a-f]{40}$")]
 GitRef = Annotated[Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)]
 GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
 ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
@@ -58,7 +60,23 @@ ContainerPath = Annotated[str, _matches(re.compile(r"/?[\w.][\w./+@-]*"), "a pat
 AptPackage = Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9.+:-]*(?:=[\w.+:~-]+)?"), "a Debian package")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ModuleName = Annotated[str, _matches(re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"), "a Python module's name")]
+Distribution = Annotated[str, _matches(re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*"), "a Python distribution")]
 OptionValue = bool | int | str | tuple[str, ...]
+
+
+def _specifier(value: str) -> str:
+    clause = r"(?:==|<=|>=|<|>|!=|~=)?[A-Za-z0-9][\w.!+*-]*"
+    if not re.fullmatch(rf"{clause}(?:,{clause})*", value):
+        raise ValueError(f"{value!r} is neither a version nor version bounds such as >=1,<2")
+    return value
+
+
+VersionSpec = Annotated[Text, AfterValidator(_specifier)]
+
+
+def _iso_date(value: str) -> str:
+    date.fromisoformat(value)
+    return value
 
 
 class Model(BaseModel):
@@ -105,8 +123,17 @@ class Component(Model):
     repo: GitUrl = ""
     ref: GitRef = ""
     """Branch, tag or commit of ``repo``."""
-    source: Annotated[str, _matches(re.compile(r"git|local:[^\0]+"), "`git` or `local:FOLDER`")] = "git"
-    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml."""
+    source: Annotated[
+        str, _matches(re.compile(rf"git|local:[^\0]+|component:{ID}"), "`git`, `local:FOLDER` or `component:NAME`")
+    ] = "git"
+    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml, ``component:NAME`` for the source of
+    another component, whatever that is."""
+    picks: tuple[Commit, ...] = ()
+    """Commits of ``repo`` that are applied on top of ``ref``, in this order."""
+    reverts: tuple[Commit, ...] = ()
+    """Commits of ``repo`` that are taken back on top of ``ref``, in this order, before ``picks``."""
+    archs: tuple[Name, ...] = ()
+    """GPU architectures that it is compiled for; all of the cell when empty."""
     install: Literal["editable", "wheel", ""] = ""
     """How Python packages are installed; empty for the recipe's own way."""
     module: ModuleName = ""
@@ -115,6 +142,8 @@ class Component(Model):
     """Name of the checkout in the work directory; empty for the recipe's."""
     options: Mapping[str, OptionValue] = {}
     """What the recipe lets one choose."""
+    tools: Mapping[Distribution, VersionSpec] = {}
+    """Python packages that its build needs: name -> version or bounds; laid over the recipe's own."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
     """Debian packages that the build of this component needs besides the recipe's own."""
     requires: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
@@ -139,6 +168,30 @@ class Network(Model):
     """URL prefix -> the prefix to clone from instead."""
 
 
+class Waiver(Model):
+    """A failed check that is known and borne for a while."""
+
+    check: Name
+    """Its id: see `rocmimg checks`."""
+    reason: str = Field(min_length=1)
+    until: Annotated[str, AfterValidator(_iso_date)]
+    """The last day, as YYYY-MM-DD; from the next day on the failure counts again."""
+
+
+class Checks(Model):
+    """What `rocmimg test` expects besides what the rest of the cell says."""
+
+    folder: str = ""
+    """Folder beside images.yaml with the project's own checks (check_*.py)."""
+    torch: Literal["rocm", "cpu"] = "rocm"
+    """Which build of torch belongs into the image, where it has one."""
+    max_image_mib: int = Field(default=0, ge=0)
+    """Size that the image may have; 0 for no limit."""
+    max_layer_mib: int = Field(default=0, ge=0)
+    """Size that one layer may have; 0 for no limit."""
+    waivers: tuple[Waiver, ...] = Field(default=(), json_schema_extra=APPEND)
+
+
 class CellConfig(Model):
     """One cell, after the cascade: defaults, the chain of `extends`, variant, arch, command line."""
 
@@ -151,7 +204,11 @@ class CellConfig(Model):
     """Runtime environment of the image."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
     """Debian packages of the final image."""
-    keep: tuple[Annotated[str, _matches(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"), "a distribution")], ...] = ()
+    tools: Mapping[Distribution, VersionSpec] = {}
+    """Python packages that every stage has, and the image: name -> version or bounds."""
+    pip: Mapping[Distribution, VersionSpec] = {}
+    """Python packages of the final image: name -> version or bounds."""
+    keep: tuple[Distribution, ...] = ()
     """Python distributions of the base that no later install may replace, for instance torch."""
     python: AbsolutePath | Literal["python3", "python"] = "python3"
     """The image's interpreter."""
@@ -173,6 +230,7 @@ class CellConfig(Model):
     """Moving tags, set by promotion only. Fields as in ``tags``."""
     labels: Mapping[str, Text] = {}
     network: Network = Network()
+    checks: Checks = Checks()
 
 
 class Arch(Model):

@@ -13,7 +13,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rocmimg.errors import ConfigError, Position
-from rocmimg.matrix.model import AptPackage, EnvName, Model, ModuleName, Name, OptionValue, Text
+from rocmimg.matrix.model import (
+    AptPackage,
+    Distribution,
+    EnvName,
+    Model,
+    ModuleName,
+    Name,
+    OptionValue,
+    Text,
+    VersionSpec,
+)
 from rocmimg.matrix.nodes import Node, read_yaml
 from rocmimg.matrix.validate import validate
 
@@ -88,7 +98,17 @@ class Recipe(Model):
     install: tuple[Install, ...] = ()
     """How it can be installed; the first is the default."""
     when: str = ""
-    """The flag that switches the component on; always on when empty."""
+    """The flag that switches the component on: off where it is false or `none`; always on when empty."""
+    foundation: bool = False
+    """Whether it is part of the base stage, so that every other stage starts from it; it has no stage of its own."""
+    provides: tuple[Distribution, ...] = ()
+    """Python distributions that it installs instead of the base's, and that nothing installed later may replace."""
+    paths: tuple[str, ...] = ()
+    """What it writes in the final image besides its checkout and module; fields: {directory} and its options."""
+    files: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z]+$")], ...] = ()
+    """Files of `templates/files` that its steps mount."""
+    tools: Mapping[Distribution, VersionSpec] = {}
+    """Python packages that its build needs: name -> version or bounds."""
     flags: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Declaration] = {}
     options: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Declaration] = {}
     needs: tuple[str, ...] = ()
@@ -100,6 +120,8 @@ class Recipe(Model):
     """Runtime environment that it contributes."""
     kernels: bool = False
     """Whether its shared objects hold GPU code that must be for the cell's archs."""
+    prebuilt: str = ""
+    """The flag with which its kernels are compiled into the image; always when empty."""
 
 
 @cache
@@ -139,6 +161,13 @@ class Catalogue:
         if name not in self._recipes:
             node = read_yaml(self._paths[name], self.shown(name))
             recipe = validate(Recipe, node)
+            for file in recipe.files:
+                if self.file(file) is None:
+                    raise ConfigError(
+                        f"there is no file {file}",
+                        why=f"looked in files/ of {' and '.join(map(str, self.folders))}",
+                        position=node.find(("files",)).position,
+                    )
             if recipe.when and recipe.when not in recipe.flags:
                 raise ConfigError(
                     f"`when` names {recipe.when}, which the recipe does not declare",
@@ -150,6 +179,10 @@ class Catalogue:
 
     def __contains__(self, name: object) -> bool:
         return name in self._paths
+
+    def file(self, name: str) -> Path | None:
+        """The file ``name`` of templates/files, the project's own before the built-in one."""
+        return next((path for folder in self.folders if (path := folder / "files" / name).is_file()), None)
 
     def declaring(self, flag: str) -> tuple[str, ...]:
         """Recipes that take ``flag``."""

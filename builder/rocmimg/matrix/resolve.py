@@ -7,8 +7,9 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from rocmimg.errors import ConfigError, ConfigErrors
-from rocmimg.matrix.cell import Cell, ResolvedComponent
-from rocmimg.matrix.model import CellConfig, Component, OptionValue
+from rocmimg.matrix.cell import Cell
+from rocmimg.matrix.components import ordered, recipe_name, refuse_shared_paths, resolve_component, typed
+from rocmimg.matrix.model import CellConfig, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
 from rocmimg.matrix.tags import references
@@ -35,11 +36,12 @@ def resolve_cell(
     config = validate(CellConfig, node)
     flags = _flags(config, node, catalogue)
     parts = [
-        _component(name, component, node, catalogue, flags)
+        resolve_component(name, component, node, catalogue, flags, config, archs)
         for name, component in config.components.items()
         if component.enabled
     ]
-    components = _ordered([part for part in parts if part is not None], node)
+    components = ordered([part for part in parts if part is not None], node)
+    refuse_shared_paths(components)
     fields = {
         "version": config.version,
         "target": target,
@@ -65,31 +67,10 @@ def resolve_cell(
     )
 
 
-def _recipe_name(name: str, component: Component, node: Node, catalogue: Catalogue) -> str:
-    recipe = component.uses or name
-    if recipe not in catalogue:
-        key = "uses" if component.uses else ""
-        place = node.find(("components", name, key) if key else ("components", name)).position
-        raise ConfigError(
-            f"component {name}: there is no recipe {recipe!r}",
-            why="a recipe is templates/components/<name>.yaml with its template beside it",
-            next_step=did_you_mean(recipe, catalogue.names),
-            position=place,
-        )
-    return recipe
-
-
-def _typed(value: object, declaration: Declaration, what: str, node: Node) -> OptionValue:
-    try:
-        return declaration.check(value)
-    except ValueError as error:
-        raise ConfigError(f"{what} is wrong", why=str(error), position=node.position) from None
-
-
 def _flags(config: CellConfig, node: Node, catalogue: Catalogue) -> Mapping[str, bool | int | str]:
     declared: dict[str, Declaration] = {}
     for name, component in config.components.items():
-        declared |= catalogue[_recipe_name(name, component, node, catalogue)].flags
+        declared |= catalogue[recipe_name(name, component, node, catalogue)].flags
     known = catalogue.flags()
     found: dict[str, bool | int | str] = {name: _atom(declared[name].default) for name in declared}
     errors: list[ConfigError] = []
@@ -100,7 +81,7 @@ def _flags(config: CellConfig, node: Node, catalogue: Catalogue) -> Mapping[str,
                 ConfigError(f"unknown flag {name}", next_step=did_you_mean(name, known), position=place.position)
             )
         elif name in declared:
-            found[name] = _atom(_typed(value, declared[name], f"flag {name}", place))
+            found[name] = _atom(typed(value, declared[name], f"flag {name}", place))
     if errors:
         raise ConfigErrors(errors)
     return found
@@ -140,84 +121,6 @@ def unused_default_flags(defaults: Node, cells: Iterable[Cell], catalogue: Catal
                 )
             )
     return errors
-
-
-def _component(
-    name: str, component: Component, node: Node, catalogue: Catalogue, flags: Mapping[str, bool | int | str]
-) -> ResolvedComponent | None:
-    recipe = catalogue[_recipe_name(name, component, node, catalogue)]
-    here = node.find(("components", name))
-
-    def wrong(key: str, what: str, next_step: str) -> ConfigError:
-        place = here.children[key].position if key in here.children else here.position
-        return ConfigError(f"component {name}: {what}", next_step=next_step, position=place)
-
-    options: dict[str, OptionValue] = {key: option.default for key, option in recipe.options.items()}
-    for key, value in component.options.items():
-        if key not in recipe.options:
-            raise ConfigError(
-                f"component {name}: {recipe.name} takes no option {key!r}",
-                next_step=did_you_mean(key, recipe.options),
-                position=here.find(("options", key)).position,
-            )
-        place = here.find(("options", key))
-        options[key] = _typed(value, recipe.options[key], f"components.{name}.options.{key}", place)
-    source = component.source.partition(":")[0]
-    if "none" in recipe.sources:
-        if component.repo or component.ref or source != "git":
-            key = "repo" if component.repo else "ref" if component.ref else "source"
-            raise wrong(key, f"{recipe.name} has no source of its own", f"remove {key}")
-    elif source not in recipe.sources:
-        raise wrong("source", f"{recipe.name} cannot come from {source}", f"use {' or '.join(recipe.sources)}")
-    elif source == "git" and not (component.repo and component.ref):
-        missing = "repo" if not component.repo else "ref"
-        raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
-    if component.install and component.install not in recipe.install:
-        ways = " or ".join(recipe.install) or "nothing: it is no Python package"
-        raise wrong("install", f"{recipe.name} cannot be installed as {component.install}", f"it takes {ways}")
-    if recipe.when and not flags[recipe.when]:
-        return None
-    return ResolvedComponent(
-        name=name,
-        recipe=recipe,
-        config=component,
-        install=component.install or (recipe.install[0] if recipe.install else None),
-        module=component.module or recipe.module,
-        directory=component.directory or recipe.directory or name,
-        options=options,
-        position=here.position,
-    )
-
-
-def _ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedComponent, ...]:
-    by_recipe: dict[str, list[str]] = {}
-    for component in components:
-        by_recipe.setdefault(component.recipe.name, []).append(component.name)
-    graph = {
-        c.name: [n for recipe in (*c.recipe.needs, *c.recipe.after) for n in by_recipe.get(recipe, ())]
-        for c in components
-    }
-    rank = {component.name: index for index, component in enumerate(components)}
-    sorter = TopologicalSorter(graph)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle: list[str] = error.args[1]
-        raise ConfigError(
-            "components need each other in a circle",
-            why=" -> ".join(circle),
-            next_step="remove one `needs` or `after` from a recipe",
-            position=node.find(("components", circle[0])).position,
-        ) from None
-    order: list[str] = []
-    ready: list[str] = []
-    while sorter.is_active():
-        ready = sorted([*ready, *sorter.get_ready()], key=rank.__getitem__)
-        first = ready.pop(0)
-        order.append(first)
-        sorter.done(first)
-    by_name = {component.name: component for component in components}
-    return tuple(by_name[name] for name in order)
 
 
 def refuse_shared_tags(cells: list[Cell]) -> None:

@@ -17,7 +17,7 @@ from rocmimg.plan.context import ContextFile
 from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
-from rocmimg.render.dockerfile import ROOTFS, source_folder
+from rocmimg.render.dockerfile import FILES, ROOTFS, source_folder
 
 
 def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = None) -> Plan:
@@ -58,6 +58,12 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
             files = local_files(matrix.folder / component.local, str(prefix), place)
             inputs[f"source of {component.name}"] = digest(files)
             context += files
+    for name in sorted({name for component in cell.components for name in component.recipe.files}):
+        path = matrix.catalogue.file(name)
+        assert path is not None, "the catalogue has looked"  # noqa: S101
+        data = path.read_bytes()
+        inputs[f"file {name}"] = hashlib.sha256(data).hexdigest()
+        context.append(ContextFile(path=f"{FILES}/{name}", data=data))
     # How the network is reached does not change what is built: these files are no input.
     context += [
         ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()

@@ -17,6 +17,8 @@ ROOTFS: Final = "rootfs.tar"
 """Where a rootfs base lies in the build context."""
 SOURCES: Final = "sources"
 """Folder of the local sources in the build context, one folder a component."""
+FILES: Final = ".rocmimg/files"
+"""Folder of the recipes' files in the build context."""
 _RESERVED: Final = frozenset({"base", "final", "scratch"})
 
 
@@ -54,13 +56,14 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "rootfs": ROOTFS if base == "scratch" else None,
         "python": cell.config.python,
         "workdir": cell.config.workdir,
-        "gpu_archs": ";".join(cell.archs),
-        "archs": cell.archs,
         "components": {component.recipe.name: component for component in cell.components},
+        "kept": kept(cell),
+        "files_folder": FILES,
         "network_mount": network.MOUNT if network.is_set(cell.config.network) else None,
         "network_folder": network.FOLDER,
     }
     stages: list[Stage] = []
+    foundations: list[Markup] = []
     installs: list[Markup] = []
     folders = matrix.catalogue.folders
     for component in cell.components:
@@ -71,17 +74,24 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
                 next_step="rename it, and name its recipe with `uses`",
                 position=component.position,
             )
-        values = shared | {"c": component, "options": component.options, "source_folder": source_folder(component)}
+        values = shared | {
+            "c": component,
+            "options": component.options,
+            "archs": component.archs,
+            "gpu_archs": ";".join(component.archs),
+            "source_folder": source_folder(component),
+        }
         template = f"components/{component.recipe.name}.j2"
-        stage = _tidy(render_template(folders, template, values | {"part": "stage"}))
-        install = _tidy(render_template(folders, template, values | {"part": "install"}))
-        stages.append(Stage(name=component.name, text=stage))
-        installs.append(Markup(install))  # noqa: S704
-    env = runtime_env(cell)
-    parts = {
-        part: _tidy(render_template(folders, f"{part}.j2", shared | {"installs": installs, "env": env}))
-        for part in ("base", "final")
-    }
+        install = Markup(_tidy(render_template(folders, template, values | {"part": "install"})))  # noqa: S704
+        if component.recipe.foundation:
+            foundations.append(install)
+            continue
+        stages.append(
+            Stage(name=component.name, text=_tidy(render_template(folders, template, values | {"part": "stage"})))
+        )
+        installs.append(install)
+    assembly = shared | {"foundations": foundations, "installs": installs, "env": runtime_env(cell)}
+    parts = {part: _tidy(render_template(folders, f"{part}.j2", assembly)) for part in ("base", "final")}
     ordered = (
         Stage(name="base", text=parts["base"]),
         *(stage for stage in stages if stage.text),
@@ -105,6 +115,13 @@ def base_reference(matrix: Matrix, cell: Cell, *, rootfs: bool) -> str:
 def source_folder(component: ResolvedComponent) -> str | None:
     """Where a component's local sources lie in the build context; None for git."""
     return f"{SOURCES}/{component.name}" if component.local else None
+
+
+def kept(cell: Cell) -> tuple[str, ...]:
+    """Distributions that stay as they are once the base stage is done: ``keep`` without what components bring."""
+    brought = {name for c in cell.components if not c.recipe.foundation for name in c.recipe.provides}
+    ours = [name for c in cell.components if c.recipe.foundation for name in c.recipe.provides]
+    return tuple(dict.fromkeys(name for name in (*cell.config.keep, *ours) if name not in brought))
 
 
 def runtime_env(cell: Cell) -> dict[str, str]:
