@@ -143,3 +143,17 @@ class GateRefused(RocmimgError):
 
     exit_code = 15
     kind = "gate"
+
+
+class RegistryDenied(RegistryError):
+    """A registry wants credentials, or these may not do what was asked."""
+
+    exit_code = 16
+    kind = "credentials"
+
+
+class TagTaken(RegistryError):
+    """An immutable tag exists and names another image."""
+
+    exit_code = 17
+    kind = "immutable tag"
