@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rocmimg.engine.endpoint import Endpoint
 
 _CONNECT_S: Final = 20
+_ANY_VERSION: Final = "1.41"
+"""The first question is asked without a version, but docker-py wants one."""
 _CALL_S: Final = 900
 """Removing or committing an image of 70 GB keeps the engine silent for minutes."""
 
@@ -31,13 +34,7 @@ class Api:
         self._local = threading.local()
         self._all: list[docker.APIClient] = []
         self._lock = threading.Lock()
-        self.version: Mapping[str, Any] = {}
-        try:
-            first = self._new("auto")
-            self.version = first.version(api_version=False)
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise unreachable(endpoint, error) from error
-        self._keep(first)
+        self.version = self._ask()
 
     @property
     def podman(self) -> bool:
@@ -49,7 +46,10 @@ class Api:
         client: docker.APIClient | None = getattr(self._local, "client", None)
         if client is None:
             client = self._new(str(self.version["ApiVersion"]))
-            self._keep(client)
+            client.timeout = _CALL_S
+            self._local.client = client
+            with self._lock:
+                self._all.append(client)
         return client
 
     def url(self, path: str) -> str:
@@ -63,11 +63,17 @@ class Api:
             with contextlib.suppress(requests.RequestException, OSError):
                 client.close()
 
-    def _keep(self, client: docker.APIClient) -> None:
-        client.timeout = _CALL_S
-        self._local.client = client
-        with self._lock:
-            self._all.append(client)
+    def _ask(self) -> Mapping[str, Any]:
+        # Not docker-py's version="auto", and a knock first: where these fail, docker-py leaves a socket open.
+        try:
+            _knock(self.endpoint.url)
+            with contextlib.closing(self._new(_ANY_VERSION)) as client:
+                said: Mapping[str, Any] = client.version(api_version=False)
+                if "ApiVersion" not in said:
+                    raise DockerException("what answers there is no container engine")
+                return said
+        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+            raise unreachable(self.endpoint, error) from error
 
     def _new(self, version: str) -> docker.APIClient:
         end = self.endpoint
@@ -77,6 +83,13 @@ class Api:
             ca = str(end.ca) if end.ca else None
             tls = docker.tls.TLSConfig(client_cert=pair, ca_cert=ca, verify=end.verify)
         return docker.APIClient(base_url=end.url, version=version, timeout=_CONNECT_S, tls=tls)
+
+
+def _knock(url: str) -> None:
+    if url.startswith("unix://"):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+            probe.settimeout(_CONNECT_S)
+            probe.connect(url.removeprefix("unix://"))
 
 
 def message_of(error: Exception) -> str:

@@ -159,9 +159,10 @@ def _proxies(url: str) -> dict[str, str]:
 
     Such arguments need no ARG, stay out of the image and do not count for the cache.
     """
-    proxies = load_general_config().get("proxies", {})
-    proxy = ProxyConfig.from_dict(proxies.get(url) or proxies.get("default") or {})
-    return {str(name): str(value) for name, value in proxy.get_environment().items()}
+    configured: Any = load_general_config().get("proxies", {})
+    chosen: Any = configured.get(url) or configured.get("default") or {}
+    environment: Any = ProxyConfig.from_dict(chosen).get_environment()
+    return dict(environment)
 
 
 def _params(request: BuildRequest, url: str) -> dict[str, Any]:
@@ -212,16 +213,17 @@ def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
 
 def _follow(response: requests.Response, running: Running, watch: _Watch) -> str:
     trace, plain = Trace(), PlainSteps()
-    image_id, message = "", ""
+    image_id, message, buildkit = "", "", False
     try:
         for line in _lines(response):
             if line.get("id") == "moby.buildkit.trace":
+                buildkit = True
                 watch.see(trace.decode(line["aux"]))
             elif "error" in line:
                 message = str(line.get("errorDetail", {}).get("message") or line["error"])
             elif isinstance(line.get("aux"), dict):
                 image_id = str(line["aux"].get("ID", image_id))
-            elif "stream" in line:
+            elif "stream" in line and not buildkit:
                 watch.see(plain.decode(line["stream"]))
     except (requests.RequestException, OSError, ValueError) as error:
         if not message:

@@ -6,14 +6,17 @@ import contextlib
 import io
 import tarfile
 import threading
+import time
 import uuid
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from docker.errors import NotFound
+import requests
+from docker.errors import APIError, NotFound
 
 from rocmimg.engine.api import explained
 from rocmimg.engine.exec import Executor
 from rocmimg.engine.tar import stream
+from rocmimg.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +31,7 @@ RUN_LABEL: Final = "io.rocmimg.run"
 # A shell that waits, not `sleep`: as process 1 it also reaps what the commands leave behind, and every image that can
 # be checked at all has one.
 _IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
+_REMOVE_PAUSES_S: Final = (0.1,) * 10 + (1.0,) * 30
 
 
 class Container:
@@ -56,7 +60,7 @@ class Container:
         return self._executor.run(argv, timeout=timeout, workdir=workdir, env=env or {}, user=user, stdin=stdin)
 
     def put(self, path: str, files: Iterable[ContextFile]) -> None:
-        """Write files below the folder ``path``, which must exist. Raises EngineError."""
+        """Write files below the folder ``path``. Raises EngineError where docker has no such folder; podman makes it."""
         with explained(f"cannot write to {path} in the container"):
             self._api.client.put_archive(self.id, path, stream(files))
 
@@ -134,7 +138,17 @@ class Containers:
 
     def _remove(self, name: str) -> None:
         with explained(f"cannot remove the container {name}"), contextlib.suppress(NotFound):
-            self._api.client.remove_container(name, force=True, v=True)
+            # "Removal is already in progress" when two threads do it: repeated until it is gone.
+            for pause in _REMOVE_PAUSES_S:
+                try:
+                    self._api.client.remove_container(name, force=True, v=True)
+                    break
+                except APIError as error:
+                    if error.status_code != requests.codes.conflict:
+                        raise
+                    time.sleep(pause)
+            else:
+                raise EngineError(f"the engine does not finish removing the container {name}")
         with self._lock:
             self._live.discard(name)
 

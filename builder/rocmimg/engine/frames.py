@@ -116,10 +116,13 @@ class Trace:
 
     def close(self) -> Iterator[Event]:
         """Lines that never ended."""
-        for (digest, stream), lines in self._lines.items():
-            for text in lines.feed(b"", final=True):
-                yield StepLog(digest=digest, stream=stream, text=text, timestamp=0.0)
-        self._lines.clear()
+        for digest in dict.fromkeys(digest for digest, _ in self._lines):
+            yield from self._rest(digest, 0.0)
+
+    def _rest(self, digest: str, timestamp: float) -> Iterator[Event]:
+        for key in [key for key in self._lines if key[0] == digest]:
+            for text in self._lines.pop(key).feed(b"", final=True):
+                yield StepLog(digest=digest, stream=key[1], text=text, timestamp=timestamp)
 
     def _log(self, log: Any) -> Iterator[Event]:
         lines = self._lines.setdefault((log.vertex, log.stream), _Lines())
@@ -134,6 +137,7 @@ class Trace:
         if started is not None and started != before[0]:
             yield StepStarted(digest=vertex.digest, name=vertex.name, cached=vertex.cached)
         if completed is not None and completed != before[1]:
+            yield from self._rest(vertex.digest, completed)
             begun = started if started is not None else completed
             yield StepFinished(
                 digest=vertex.digest,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from rocmimg.engine.failure import StepFailed
+from rocmimg.engine.portable import closure
 from rocmimg.engine.types import BuildRequest, NetworkMode
 from rocmimg.errors import RocmimgError
 from rocmimg.plan.context import ContextFile
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_INDEX: Final = "https://pypi.org/simple/"
 _LIMIT_S: Final = 20
-_LIBRARY: Final = re.compile(r"(?:=> )?(/\S+) \(0x")
-_LATE_LIBRARIES: Final = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
-"""Loaded by name at run time by a C library older than glibc 2.34."""
 _CURL_NAME: Final = frozenset({5, 6})
 _CURL_TLS: Final = frozenset({35, 58, 60, 77, 83})
 _NAME_FAILED: Final = re.compile(r"name resolution|Name or service|not known|No address", re.IGNORECASE)
@@ -54,7 +52,7 @@ def reach(engine: Engine, mode: NetworkMode) -> Reach:
     tag = f"rocmimg-doctor:{mode}"
     request = BuildRequest(
         dockerfile=f"FROM scratch\nCOPY root /\nRUN {json.dumps(_command(tool, url))}\n",
-        context=[*_closure(Path(tool)), *_trust()],
+        context=[*closure(Path(tool)), *_trust()],
         tags=(tag,),
         network_mode=mode,
     )
@@ -112,16 +110,6 @@ def _judge(failure: StepFailed, host: str, mode: NetworkMode) -> Reach:
         + (" or network mode host" if mode == "default" else "")
         + " in images.yaml",
     )
-
-
-def _closure(tool: Path) -> list[ContextFile]:
-    """A program and the libraries it is linked with, at their own paths below ``root/``."""
-    linked = subprocess.run(["ldd", str(tool)], capture_output=True, text=True, check=False).stdout
-    libraries = [Path(path) for path in _LIBRARY.findall(linked)]
-    folders = dict.fromkeys(library.parent for library in libraries)
-    late = [folder / name for folder in folders for name in _LATE_LIBRARIES]
-    found = dict.fromkeys((tool, *libraries, *late))
-    return [ContextFile(path=f"root{path}", data=path.resolve(), mode=0o755) for path in found if path.is_file()]
 
 
 def _trust() -> list[ContextFile]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg.engine.events import Event, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+_DIGEST: Final = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 
 
 def follow(lines: Iterable[Mapping[str, Any]], on_event: Callable[[Event], None]) -> tuple[str, str]:
@@ -16,10 +19,12 @@ def follow(lines: Iterable[Mapping[str, Any]], on_event: Callable[[Event], None]
     for line in lines:
         if "error" in line:
             error = str((line.get("errorDetail") or {}).get("message") or line["error"])
-        aux = line.get("aux")
-        if isinstance(aux, dict):
+        if isinstance(aux := line.get("aux"), dict):
             digest = str(aux.get("Digest", digest))
         if "status" in line:
+            # The containerd store and podman say it in words only.
+            if said := _DIGEST.search(str(line["status"])):
+                digest = said[1]
             progress = line.get("progressDetail") or {}
             on_event(
                 Transfer(

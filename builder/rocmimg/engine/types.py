@@ -57,7 +57,8 @@ class ImageDetail:
     id: str
     tags: tuple[str, ...]
     digests: tuple[str, ...]
-    """``repository@sha256:...``, known once the image was pulled or pushed."""
+    """``repository@sha256:...``: on docker's classic store known once the image was pulled or pushed; the containerd
+    store and podman have one for every tag, so its presence proves no registry."""
     labels: Mapping[str, str]
     env: Mapping[str, str]
     workdir: str
@@ -66,6 +67,7 @@ class ImageDetail:
     cmd: tuple[str, ...]
     user: str
     shell: tuple[str, ...]
+    """Empty where the image sets none, and always on podman 4.3, which does not tell."""
     size: int
     """Bytes."""
     created: str
@@ -129,6 +131,7 @@ class ContainerSpec:
     devices: tuple[str, ...] = ()
     """Paths on the engine's machine, the same inside; a folder stands for all devices in it."""
     group_add: tuple[int, ...] = ()
+    """On podman a command that is run with a ``user`` of its own does not get them."""
     cap_add: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)

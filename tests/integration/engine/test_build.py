@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from rocmimg.engine import (
+    BuildCancelled,
+    BuildRequest,
+    ContainerSpec,
+    Event,
+    StepFailed,
+    StepFinished,
+    StepLog,
+    StepStarted,
+)
+from rocmimg.engine.client import Engine
+from rocmimg.errors import BaseImageError, BuildError, DiskFullError, SourceError
+from rocmimg.plan.context import ContextFile
+
+TAG = "rocmimg-engine-test:build"
+
+
+@pytest.fixture(autouse=True)
+def _cleanup(engine: Engine, base: str):
+    yield
+    engine.remove(TAG, force=True)
+
+
+def build(engine: Engine, text: str, **more) -> tuple[str, list[Event]]:
+    events: list[Event] = []
+    outcome = engine.build(BuildRequest(dockerfile=text, tags=(TAG,), **more), events.append)
+    return outcome.image_id, events
+
+
+def output(engine: Engine, *argv: str) -> str:
+    with engine.run(ContainerSpec(image=TAG)) as container:
+        return container.exec(argv, timeout=20).stdout.decode()
+
+
+def test_a_cell_can_stand_on_an_image_that_only_this_engine_has(engine: Engine, base: str) -> None:
+    image_id, _ = build(engine, f"FROM {base}\nRUN echo made here >/made\n")
+    detail = engine.image(TAG)
+    assert detail is not None
+    assert detail.id == image_id
+    assert detail.labels["kind"] == "base"
+    assert output(engine, "cat", "/made") == "made here\n"
+
+
+def test_files_reach_a_step_from_the_context_and_from_another_stage(engine: Engine, base: str) -> None:
+    text = (
+        f"FROM {base} AS maker\n"
+        "RUN --mount=type=bind,source=folder,target=/in cat /in/file >/made && readlink() { :; }\n"
+        f"FROM {base}\n"
+        "RUN --mount=type=bind,from=maker,source=/made,target=/made cat /made >/copy\n"
+        "COPY --from=maker /made /copied\n"
+    )
+    build(engine, text, context=[ContextFile(path="folder/file", data=b"from the context\n")])
+    assert output(engine, "cat", "/copy", "/copied") == "from the context\n" * 2
+    # A bind mount leaves no content behind, at most the point where it was.
+    assert "from the context" not in output(engine, "cat", "/made", "/in/file")
+
+
+def test_a_cache_mount_outlives_its_build(engine: Engine, base: str) -> None:
+    cache = f"rocmimg-test-{uuid.uuid4().hex}"
+    text = f"FROM {base}\nRUN --mount=type=cache,id={cache},target=/c echo %s >>/c/x && cp /c/x /seen\n"
+    build(engine, text % "one")
+    build(engine, text % "two")
+    assert output(engine, "cat", "/seen") == "one\ntwo\n"
+
+
+def test_modes_and_links_of_the_context_arrive(engine: Engine, base: str) -> None:
+    files = [
+        ContextFile(path="d/run", data=b"#!/bin/sh\necho ran\n", mode=0o755),
+        ContextFile(path="d/link", link="run"),
+    ]
+    build(engine, f"FROM {base}\nCOPY d /d\n", context=files)
+    assert output(engine, "/d/link") == "ran\n"
+
+
+def test_labels_and_arguments_arrive_as_they_are(engine: Engine, base: str) -> None:
+    nasty = "a \"b\" 'c' $HOME $(id) `id` \\ ä\nnext line"
+    build(
+        engine,
+        f'FROM {base}\nARG GIVEN\nENV GIVEN="$GIVEN"\n',
+        labels={"io.rocmimg.nasty": nasty},
+        build_args={"GIVEN": nasty},
+    )
+    detail = engine.image(TAG)
+    assert detail is not None
+    assert detail.labels["io.rocmimg.nasty"] == nasty
+    assert detail.env["GIVEN"] == nasty
+
+
+def test_only_the_target_stage_is_built(engine: Engine, base: str) -> None:
+    text = f"FROM {base} AS wanted\nRUN echo wanted >/stage\nFROM {base} AS broken\nRUN exit 1\n"
+    build(engine, text, target="wanted")
+    assert output(engine, "cat", "/stage") == "wanted\n"
+
+
+def test_the_events_tell_the_steps_and_their_lines(engine: Engine, base: str) -> None:
+    mark = uuid.uuid4().hex
+    _, events = build(engine, f"FROM {base}\nRUN echo {mark} out; echo {mark} err >&2; printf 'no end'\n")
+    started = [event for event in events if isinstance(event, StepStarted) and mark in event.name]
+    finished = [event for event in events if isinstance(event, StepFinished) and mark in event.name]
+    assert len(started) == len(finished) == 1
+    assert started[0].digest == finished[0].digest
+    assert not finished[0].cached
+    step = started[0].digest
+    lines = "\n".join(event.text for event in events if isinstance(event, StepLog) and event.digest == step)
+    assert f"{mark} out" in lines
+    assert f"{mark} err" in lines
+    assert "no end" in lines
+
+
+def test_a_second_build_of_the_same_files_is_cached(engine: Engine, base: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("content")
+    text = f"FROM {base}\nCOPY source /source\nRUN cat /source >/copy\n"
+    context = [ContextFile(path="source", data=source)]
+    first, _ = build(engine, text, context=context)
+    os.utime(source, (1, 1))
+    again, events = build(engine, text, context=context)
+    assert again == first
+    run = [event for event in events if isinstance(event, StepFinished) and "cat /source" in event.name]
+    assert [event.cached for event in run] == [True]
+
+
+def test_no_cache_runs_every_step(engine: Engine, base: str) -> None:
+    text = f"FROM {base}\nRUN date +%N >/when\n"
+    build(engine, text)
+    first = output(engine, "cat", "/when")
+    build(engine, text, no_cache=True)
+    assert output(engine, "cat", "/when") != first
+
+
+def test_a_failing_step_is_named_with_its_last_lines_and_exit_code(engine: Engine, base: str) -> None:
+    with pytest.raises(StepFailed) as caught:
+        build(engine, f"FROM {base}\nRUN echo almost; echo 'the reason' >&2; exit 42\n")
+    assert "exit 42" in caught.value.step
+    assert caught.value.step_exit_code == 42
+    assert set(caught.value.log) >= {"almost", "the reason"}
+    assert str(caught.value).endswith("exit code 42")
+
+
+def test_a_mistake_in_the_dockerfile_is_a_build_error(engine: Engine, base: str) -> None:
+    with pytest.raises(BuildError, match=r"(?i)unknown instruction"):
+        build(engine, f"FROM {base}\nRUNN true\n")
+
+
+def test_a_base_that_is_not_there_is_a_base_image_error(engine: Engine) -> None:
+    with pytest.raises(BaseImageError, match=r"127\.0\.0\.1:9/no/such:base"):
+        build(engine, "FROM 127.0.0.1:9/no/such:base\n")
+
+
+def test_a_full_disk_is_told_from_a_failing_step(engine: Engine, base: str) -> None:
+    with pytest.raises(DiskFullError):
+        build(engine, f"FROM {base}\nRUN dd if=/dev/zero of=/dev/shm/x bs=1M count=100\n")
+
+
+def test_a_context_file_that_is_gone_costs_only_this_build(engine: Engine, base: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="gone"):
+        build(engine, f"FROM {base}\n", context=[ContextFile(path="gone", data=tmp_path / "gone")])
+    build(engine, f"FROM {base}\nRUN true\n")
+
+
+def test_builds_of_several_threads_do_not_mix_their_events(engine: Engine, base: str) -> None:
+    seen: dict[int, list[Event]] = {n: [] for n in range(4)}
+
+    def one(n: int) -> None:
+        text = f"FROM {base}\nRUN echo I am {n} {uuid.uuid4().hex}\n"
+        engine.build(BuildRequest(dockerfile=text, tags=(f"rocmimg-engine-test:thread-{n}",)), seen[n].append)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n, events in seen.items():
+        engine.remove(f"rocmimg-engine-test:thread-{n}", force=True)
+        said = " ".join(event.text for event in events if isinstance(event, StepLog))
+        assert f"I am {n}" in said
+        assert not any(f"I am {other}" in said for other in seen if other != n)
+
+
+def running(argument: str) -> bool:
+    """Whether a process with this argument runs; /proc shows those in containers as well."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if argument.encode() in process.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def until(condition, seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_cancelled_build_ends_and_so_does_its_step(engine: Engine, base: str, request) -> None:
+    naptime = f"600.{time.time_ns()}"
+    asked = BuildRequest(dockerfile=f"FROM {base}\nRUN exec sleep {naptime}\n")
+    caught: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            engine.build(asked, lambda _: None)
+        except BuildCancelled as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=one)
+    thread.start()
+    assert until(lambda: running(naptime))
+    engine.cancel(asked.build_id)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(caught) == 1
+    if engine.info.kind == "podman":
+        request.applymarker(pytest.mark.xfail(reason="podman 4.3 lets a cancelled build's step run on", strict=True))
+    assert until(lambda: not running(naptime), 5)
+
+
+def test_cancelling_what_is_not_there_does_nothing(engine: Engine) -> None:
+    engine.cancel("rocmimg-never-was")
+
+
+def test_an_exception_of_the_listener_ends_the_build(engine: Engine, base: str) -> None:
+    naptime = f"600.{time.time_ns()}"
+
+    def listener(event: Event) -> None:
+        if isinstance(event, StepStarted) and naptime in event.name:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.build(BuildRequest(dockerfile=f"FROM {base}\nRUN exec sleep {naptime}\n"), listener)
+    if engine.info.kind == "docker":
+        assert until(lambda: not running(naptime), 5)
