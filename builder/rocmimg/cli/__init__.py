@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Final
 import click
 
 from rocmimg import __version__
-from rocmimg.errors import RocmimgError
+from rocmimg.errors import DiskFullError, RocmimgError
 
 INTERRUPTED: Final = 130
 
@@ -22,6 +23,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "render": ("Describe", "Print or write Dockerfiles."),
     "explain": ("Describe", "Show where each value of a cell comes from."),
     "schema": ("Describe", "Print the JSON schema of images.yaml."),
+    "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),
     "contract": ("Check before the build", "Hold a framework against the AITER that it is pinned to."),
     "capability": ("Check before the build", "Show which releases of a source have a name."),
     "plan": ("Check before the build", "Say what a build would do, and why."),
@@ -90,4 +92,11 @@ def run(args: list[str] | None = None) -> int:
         # The reader of a pipe went away (`rocmimg list | head`): nothing to tell anybody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "; free some space and run the same command again: what is built stays" if full else ""
+        click.echo(f"rocmimg: {error}{hint}", err=True)
+        return DiskFullError.exit_code if full else 1
     return result if isinstance(result, int) else 0

@@ -1,0 +1,132 @@
+"""hadolint and shellcheck beside our rules, where they are installed.
+
+hadolint reads the file and hands every RUN to its built-in shellcheck; it does not see the scripts inside scripts
+(``bash -c '...'``) and here-documents. Those go to shellcheck here. What one of our rules says already is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+
+from rocmimg.lint.context import LintFile
+from rocmimg.lint.model import Finding, Level
+from rocmimg.lint.rules import all_rules
+
+_SECONDS: Final = 60
+# Only our rules know what breaks an image: theirs never fail a run.
+_LEVELS: Final = {"error": Level.WARNING, "warning": Level.WARNING, "info": Level.NOTE, "style": Level.NOTE}
+# About `$?`-style niceties of the outer text that a nested script has no part in.
+_SHELLCHECK_OFF: Final = "SC2148,SC2154,SC1091,SC2164"
+
+
+def find(tool: str) -> str | None:
+    """A tool on PATH, or beside the Python that runs."""
+    return which(tool) or which(tool, path=str(Path(sys.executable).parent))
+
+
+@dataclass(slots=True)
+class Hadolint:
+    """hadolint at work on files while our own rules run."""
+
+    process: subprocess.Popen[bytes] | None
+
+    @classmethod
+    def start(cls, names: Iterable[str]) -> Hadolint:
+        """Start it on files; nothing happens where it is not installed."""
+        tool = find("hadolint")
+        files = list(names)
+        if tool is None or not files:
+            return cls(None)
+        argv = [tool, "--no-fail", "--format", "json", "--", *files]
+        return cls(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+
+    def entries(self) -> list[dict[str, Any]] | None:
+        """What it says, None where it did not run or did not finish."""
+        if self.process is None:
+            return None
+        try:
+            output, _ = self.process.communicate(timeout=_SECONDS)
+            entries = json.loads(output)
+        except (subprocess.TimeoutExpired, ValueError):
+            self.process.kill()
+            return None
+        return entries if isinstance(entries, list) else None
+
+
+def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict[str, Any]]) -> list[Finding]:
+    """Findings of hadolint that none of ours makes."""
+    by_name = {file.source.name: file for file in files}
+    said = _said(by_name, ours)
+    found: list[Finding] = []
+    for entry in entries:
+        file = by_name.get(str(entry.get("file")))
+        line = int(entry.get("line") or 1)
+        code = str(entry.get("code"))
+        if file is None or (file.source.name, _instruction(file, line), code) in said:
+            continue
+        found.append(
+            _foreign(file, code, line, int(entry.get("column") or 1), str(entry["level"]), str(entry["message"]))
+        )
+    return found
+
+
+def _said(files: dict[str, LintFile], ours: Iterable[Finding]) -> set[tuple[str, int, str]]:
+    """File, instruction and foreign code of everything that our findings cover."""
+    rules = all_rules()
+    said: set[tuple[str, int, str]] = set()
+    for finding in ours:
+        for code in rules[finding.rule].replaces if finding.rule in rules else ():
+            for line in (finding.line, *finding.also):
+                said.add((finding.file, _instruction(files[finding.file], line), code))
+    return said
+
+
+def _instruction(file: LintFile, line: int) -> int:
+    for instruction in file.dockerfile.instructions:
+        if file.source.line(instruction.start) <= line <= file.source.line(max(instruction.end - 1, instruction.start)):
+            return instruction.index
+    return -line
+
+
+def _foreign(file: LintFile, code: str, line: int, column: int, level: str, message: str) -> Finding:
+    line = min(max(line, 1), len(file.source.lines))
+    return Finding(
+        rule=code,
+        failure_class="-",
+        file=file.source.name,
+        line=line,
+        column=column,
+        end_line=line,
+        end_column=column + 1,
+        level=_LEVELS.get(level, Level.NOTE),
+        message=message,
+        fix="",
+    )
+
+
+def shellcheck(file: LintFile) -> Iterator[Finding]:
+    """What shellcheck says about scripts inside scripts; nothing where it is not installed."""
+    tool = find("shellcheck")
+    if tool is None:
+        return
+    for run in file.runs:
+        for text, shell in run.script.texts[1:]:
+            dialect = shell if shell in {"bash", "dash", "ksh"} else "sh"
+            argv = [tool, "--format", "json", "--shell", dialect, "--exclude", _SHELLCHECK_OFF, "-"]
+            try:
+                result = subprocess.run(argv, input=text.data, capture_output=True, timeout=_SECONDS, check=False)
+                entries = json.loads(result.stdout or b"[]")
+            except (subprocess.TimeoutExpired, ValueError):
+                continue
+            starts = [0, *(index + 1 for index, byte in enumerate(text.data) if byte == ord("\n"))]
+            for entry in entries:
+                offset = text.origin(min(starts[int(entry["line"]) - 1] + int(entry["column"]) - 1, len(text.data)))
+                line, column = file.source.line(offset), file.source.column(offset)
+                yield _foreign(file, f"SC{entry['code']}", line, column, str(entry["level"]), str(entry["message"]))

@@ -1,0 +1,52 @@
+"""F12: a variable that only an interactive or login shell sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from rocmimg.lint.context import LintFile
+from rocmimg.lint.model import Hit, Level, Rule
+
+_FILES: Final = re.compile(
+    r"(/etc/(bash\.bashrc|bashrc|profile|environment)|/etc/profile\.d/.*|.*/\.(bashrc|profile|bash_profile))$"
+)
+_SETTING: Final = re.compile(r"(?:^|\\n|\n)\s*(?:export\s+)?([A-Za-z_]\w*)=")
+
+
+def check(file: LintFile) -> Iterable[Hit]:
+    final = file.final
+    for _, command in file.commands():
+        targets = [r.target.value for r in command.redirects if r.operator in {">", ">>"}]
+        if command.name == "tee":
+            targets += [word.value for word in command.words if not word.value.startswith("-")]
+        target = next((t for t in targets if _FILES.match(t)), None)
+        if target is None:
+            continue
+        text = command.heredoc or "\n".join(command.values())
+        names = list(dict.fromkeys(_SETTING.findall(text)))
+        if final is not None:
+            known = set.intersection(*(set(file.scopes.env(final, v)) for v in file.scopes.variants_of(final)))
+            names = [name for name in names if name not in known]
+        if names:
+            who = "PAM logins" if target.endswith("/environment") else "interactive or login shells"
+            yield Hit(
+                start=command.start,
+                end=command.end,
+                message=f"{', '.join(names)} in {target} reaches {who} only, not `docker run IMAGE command`",
+            )
+
+
+RULE: Final = Rule(
+    id="ROC012",
+    failure_class="F12",
+    level=Level.WARNING,
+    title="a runtime variable is set where only an interactive shell sees it",
+    why="docker run IMAGE command, docker exec and Kubernetes start no login shell and read neither file.",
+    fix="Use ENV.",
+    case="sglang#4630, sglang#13239",
+    bad='FROM rocm/pytorch:latest\nRUN echo "export PYTHONPATH=/src/aiter" >> /etc/bash.bashrc\n',
+    good="FROM rocm/pytorch:latest\nENV PYTHONPATH=/src/aiter\n",
+    check=check,
+)

@@ -1,0 +1,78 @@
+"""F18: a failing step goes unnoticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.shell import Command
+from rocmimg.lint.views import git, pip_install
+
+_FETCH: Final = frozenset({"curl", "wget", "aria2c"})
+_BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
+_HOW: Final = {
+    "true": "`|| true` hides its failure",
+    "sequence": "without `set -e` its failure does not stop the script",
+    "and-list": "`set -e` does not stop at a failure before the last `&&` of a list, and more commands follow",
+    "pipe": "without `set -o pipefail` the pipe hides its failure",
+}
+
+
+# They end with an error when nothing or half a file comes in.
+_NOTICE: Final = frozenset(
+    {"gpg", "tar", "bsdtar", "gunzip", "gzip", "unxz", "xz", "zstd", "unzip", "sha256sum", "dpkg"}
+)
+
+
+def _noticed(run: Run, command: Command) -> bool:
+    """The next member of the pipe fails in its stead."""
+    return command.lost == "pipe" and any(
+        other.pipeline == command.pipeline and other.position == command.position + 1 and other.name in _NOTICE
+        for other in run.script.commands
+    )
+
+
+def _matters(command: Command) -> bool:
+    """Fetches, installs and builds; not clean-up, probes and messages."""
+    values = command.values()
+    name = command.name
+    if name in _FETCH or pip_install(command) is not None:
+        return True
+    if name in _BUILD:
+        return not {"--version", "-v", "clean"} & set(values[:1])
+    if name in {"apt-get", "apt", "dnf", "yum", "zypper"}:
+        return "install" in values
+    operation = git(command)
+    if operation is not None:
+        return operation.verb in {"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"}
+    if name.startswith("python"):
+        return bool(values) and values[0].endswith("setup.py")
+    return name == "patch"
+
+
+def check(file: LintFile) -> Iterable[Hit]:
+    found: dict[tuple[int, str], list[tuple[Run, Command]]] = {}
+    for run, command in file.commands():
+        if command.lost and not command.loop and _matters(command) and not _noticed(run, command):
+            found.setdefault((run.instruction.index, command.lost), []).append((run, command))
+    for (_, how), places in found.items():
+        first, *more = [command for _, command in places]
+        message = f"{first.name}: {_HOW[how]}"
+        yield Hit(start=first.start, end=first.end, message=message, more=tuple(other.start for other in more))
+
+
+RULE: Final = Rule(
+    id="ROC018",
+    failure_class="F18",
+    level=Level.WARNING,
+    title="a failing fetch, install or build goes unnoticed",
+    why="The image is published without the part that failed, and shows it only when it is used.",
+    fix="Start with `set -eux -o pipefail`, one command a line; put `|| true` behind the one command that may fail.",
+    case="aiter#2851",
+    bad="FROM rocm/pytorch:latest\nRUN cmake -S . -B build; cmake --build build || true\n",
+    good="FROM rocm/pytorch:latest\nRUN cmake -S . -B build && cmake --build build && (rm -rf /tmp/x || true)\n",
+    check=check,
+    replaces=("DL4006",),
+)

@@ -1,0 +1,125 @@
+"""F33: a source at a ref that can move."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.expand import uses
+from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.shell import Command, Word
+from rocmimg.lint.views import FULL_SHA, Git, git, pip_install
+
+_SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
+_TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
+
+
+def _judge(ref: str, where: str) -> tuple[str, Level] | None:
+    if FULL_SHA.fullmatch(ref) or ref in {"FETCH_HEAD", "HEAD", "-", "."} or ref.startswith(("HEAD", "stash")):
+        return None
+    if _SHORT_SHA.fullmatch(ref):
+        return f"{where} is the short SHA {ref}: it cannot be fetched by itself and may become ambiguous", Level.NOTE
+    if _TAG.fullmatch(ref) and not ref.endswith("x"):
+        return f"{where} is the tag {ref}: a tag can be moved", Level.NOTE
+    return f"{where} is {ref!r}, a branch: every build takes another commit", Level.WARNING
+
+
+def _where(word: Word) -> str:
+    names = [use.name for use in uses(word.value)]
+    return f"{names[0]} by default" if names else "the ref"
+
+
+def _hit(file: LintFile, run: Run, command: Command, word: Word) -> Iterator[Hit]:
+    worst: tuple[str, Level] | None = None
+    for variant in file.live_variants(run, command):
+        ref = file.resolve(run, word, variant)
+        judged = _judge(ref, _where(word)) if ref else None
+        if judged and (worst is None or judged[1] is Level.WARNING):
+            worst = judged
+    if worst:
+        yield Hit(start=word.start, end=word.end, message=worst[0], level=worst[1])
+
+
+class _Sources:
+    """Clones, and what is checked out of them, stage by stage."""
+
+    def __init__(self) -> None:
+        self.clones: dict[tuple[int, str], tuple[Run, Command, Word | None]] = {}
+        self.refs: dict[int, tuple[Run, Command, Word]] = {}
+        self._last: dict[int, tuple[int, str]] = {}
+
+    def clone(self, run: Run, operation: Git, path: str) -> None:
+        key = (run.stage.index, posixpath.normpath(path))
+        self.clones[key] = (run, operation.command, operation.ref)
+        self._last[run.instruction.index] = key
+
+    def checkout(self, run: Run, operation: Git) -> None:
+        command, ref = operation.command, operation.ref
+        if ref is None or (operation.verb == "checkout" and "--" in command.values()):
+            return
+        key = (run.stage.index, command.cwd or "?")
+        if key not in self.clones:
+            key = self._last.get(run.instruction.index, key)
+        self.clones.pop(key, None)
+        if ref.value not in {"FETCH_HEAD", "HEAD"}:
+            self.refs[ref.start] = (run, command, ref)
+
+
+def check(file: LintFile) -> Iterable[Hit]:
+    sources = _Sources()
+    for run, command in file.commands():
+        operation = git(command)
+        if operation is None:
+            install = pip_install(command)
+            for need in install.requirements if install else ():
+                yield from _git_requirement(file, run, need.word)
+        elif operation.verb == "clone" and operation.url is not None:
+            sources.clone(run, operation, posixpath.join(command.cwd or "?", _resolved(file, run, operation.directory)))
+        elif operation.verb in {"checkout", "switch", "reset", "fetch"}:
+            sources.checkout(run, operation)
+    for run, command, word in sources.refs.values():
+        yield from _hit(file, run, command, word)
+    for run, command, ref in sources.clones.values():
+        if ref is not None:
+            yield from _hit(file, run, command, ref)
+        else:
+            message = "the default branch is cloned and nothing is checked out: every build takes another commit"
+            yield Hit(start=command.start, end=command.end, message=message)
+
+
+def _resolved(file: LintFile, run: Run, text: str) -> str:
+    return file.resolve(run, Word(value=text, start=0, end=0, literal="$" not in text)) or text
+
+
+def _git_requirement(file: LintFile, run: Run, word: Word) -> Iterator[Hit]:
+    text = file.resolve(run, word) or word.value
+    found = re.search(r"git\+[a-z]+://[^@\s]+(?:@([^#&\s]+))?", text)
+    if found is None or "$" in text:
+        return
+    if found[1] is None:
+        message = "pip installs the default branch of a repository: every build takes another commit"
+        yield Hit(start=word.start, end=word.end, message=message)
+        return
+    judged = _judge(found[1], "the ref")
+    if judged:
+        yield Hit(start=word.start, end=word.end, message=judged[0], level=judged[1])
+
+
+RULE: Final = Rule(
+    id="ROC033",
+    failure_class="F33",
+    level=Level.WARNING,
+    title="a source is taken at a ref that can move",
+    why="The same Dockerfile builds another image tomorrow, or none when the branch goes away.",
+    fix="Check out a full SHA; keep the tag or branch in a comment.",
+    case="aiter#2691, sglang#19359, the UCX branch v1.19.x",
+    bad="FROM rocm/pytorch:latest\nRUN git clone -b main https://github.com/ROCm/aiter\n",
+    good=(
+        "FROM rocm/pytorch:latest\nRUN git clone https://github.com/ROCm/aiter && cd aiter && "
+        "git checkout c16d44b93a528b2a4bfd6d8d3409116d465872a9\n"
+    ),
+    check=check,
+)

@@ -1,0 +1,335 @@
+"""The shell inside RUN as a flat list of commands that know their circumstances.
+
+tree-sitter-bash reads the text. Scripts inside scripts (``bash -c '...'``, ``sh <<EOF``, ``xargs sh -c``) are read too,
+and every byte keeps its place in the file.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+from tree_sitter import Language, Node, Parser
+
+from rocmimg.lint.dockerfile import SHELLS
+from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options
+from rocmimg.lint.shell.conditions import branches
+from rocmimg.lint.shell.model import Assignment, Command, Condition, Redirect, Script
+from rocmimg.lint.shell.words import Words
+from rocmimg.lint.text import Mapped
+
+MAX_DEPTH: Final = 120
+_MAX_NESTING: Final = 6
+_HANDLERS: Final = {
+    "ERROR": "_unchecked",
+    "c_style_for_statement": "_loop",
+    "case_statement": "_branches",
+    "command": "_command",
+    "compound_statement": "_group",
+    "do_group": "_group",
+    "for_statement": "_loop",
+    "function_definition": "_function",
+    "if_statement": "_branches",
+    "list": "_list",
+    "negated_command": "_unchecked",
+    "pipeline": "_pipeline",
+    "program": "_group",
+    "redirected_statement": "_redirected",
+    "subshell": "_subshell",
+    "while_statement": "_loop",
+}
+_NO_OPS: Final = frozenset({"true", ":", "echo", "printf"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Context:
+    final: bool = True
+    """The status of this command is the status of the script."""
+    lost: str = ""
+    condition: bool = False
+    guards: tuple[Condition, ...] = ()
+    loop: bool = False
+    redirects: tuple[Redirect, ...] = ()
+    heredoc: str = ""
+    tail: tuple[Redirect, ...] = ()
+    """Redirects of the last command only: the grammar hangs those of ``a && b > f`` on the whole list."""
+    tail_heredoc: str = ""
+    pipeline: int = 0
+    position: int = 0
+    left: bool = False
+    """Left of && or ||: errexit does not look at it."""
+    depth: int = 0
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_bash
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def read(text: Mapped, *, shell: tuple[str, ...], cwd: str | None) -> Script:
+    """Read a script; `shell` is the interpreter with its options (``/bin/bash -o pipefail -c``)."""
+    script = Script()
+    _Reader(script, nesting=0).run(text, shell, State(cwd))
+    return script
+
+
+class _Reader:
+    def __init__(self, script: Script, nesting: int) -> None:
+        self.script = script
+        self.nesting = nesting
+        self.text = Mapped.of(b"", 0)
+        self.words = Words(self.text)
+
+    def run(self, text: Mapped, shell: tuple[str, ...], state: State, *, context: _Context | None = None) -> None:
+        self.text = text
+        self.words = Words(text)
+        self.script.texts.append((text, posixpath.basename(shell[0]) if shell else "sh"))
+        errexit, pipefail = options(shell[1:])
+        state.errexit |= errexit
+        state.pipefail |= pipefail
+        tree = _parser().parse(text.data)
+        if tree.root_node.has_error:
+            self._errors(tree.root_node)
+        self._sequence(tree.root_node.named_children, state, context or _Context())
+
+    # -- structure ---------------------------------------------------------------------------------------------------
+
+    def _errors(self, root: Node) -> None:
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if node.is_error or node.is_missing:
+                text = (node.text or b"").decode(errors="replace").strip() or f"{node.type} missing"
+                self.script.errors.append((self.text.origin(node.start_byte), self.text.origin(node.end_byte), text))
+            elif node.has_error:
+                stack.extend(reversed(node.children))
+
+    def _sequence(self, nodes: list[Node], state: State, context: _Context) -> None:
+        live = [node for node in nodes if node.type != "comment"]
+        for index, node in enumerate(live):
+            last = index == len(live) - 1
+            self._node(node, state, context if last else replace(context, final=False))
+
+    def _node(self, node: Node, state: State, context: _Context) -> None:
+        if context.depth > MAX_DEPTH:
+            return
+        context = replace(context, depth=context.depth + 1)
+        if context.tail and node.type not in {"list", "pipeline", "redirected_statement"}:
+            context = replace(context, redirects=(*context.redirects, *context.tail), tail=())
+        if context.tail_heredoc and node.type not in {"list", "pipeline", "redirected_statement"}:
+            context = replace(context, heredoc=context.tail_heredoc, tail_heredoc="")
+        if node.type == "declaration_command":
+            exported = bool(node.children) and (node.children[0].text or b"") in {b"export", b"declare", b"typeset"}
+            self._assignments(node, state, context, exported=exported)
+        elif node.type in {"variable_assignment", "variable_assignments"}:
+            self._assignments(node, state, context, exported=False)
+        else:
+            getattr(self, _HANDLERS.get(node.type, "_substitutions"))(node, state, context)
+
+    def _list(self, node: Node, state: State, context: _Context) -> None:
+        left, right = node.named_children[0], node.named_children[-1]
+        operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
+        if operator == "&&":
+            before = replace(context, left=True, tail=(), tail_heredoc="")
+        elif self._swallows(right):
+            before = replace(context, lost=context.lost or "true", left=True, tail=(), tail_heredoc="")
+        else:
+            before = replace(context, condition=True, left=True, tail=(), tail_heredoc="")
+        self._node(left, state, before)
+        if right is not left:
+            self._node(right, state, context)
+
+    def _swallows(self, node: Node) -> bool:
+        if node.type == "redirected_statement" and node.named_children:
+            node = node.named_children[0]
+        if node.type != "command":
+            return False
+        name = node.child_by_field_name("name")
+        return name is not None and (name.text or b"").decode(errors="replace") in _NO_OPS
+
+    def _pipeline(self, node: Node, state: State, context: _Context) -> None:
+        self.script.pipelines += 1
+        number = self.script.pipelines
+        members = [child for child in node.named_children if child.type != "comment"]
+        for index, child in enumerate(members):
+            inner = replace(context, pipeline=number, position=index)
+            if index < len(members) - 1:
+                inner = replace(inner, tail=(), tail_heredoc="")
+                if not state.pipefail:
+                    inner = replace(inner, lost=context.lost or "pipe")
+            self._node(child, replace(state, variables=dict(state.variables)), inner)
+
+    def _redirected(self, node: Node, state: State, context: _Context) -> None:
+        redirects = [*context.tail, *self._redirects(node)]
+        heredocs = [child for child in node.named_children if child.type == "heredoc_redirect"]
+        bodies = [child for child in node.named_children if not child.type.endswith("_redirect")]
+        text = context.tail_heredoc
+        script: Mapped | None = None
+        for heredoc in heredocs:
+            redirects.extend(self._redirects(heredoc))
+            for content in heredoc.named_children:
+                if content.type == "heredoc_body":
+                    text = (content.text or b"").decode(errors="replace")
+                    script = self.text.cut(content.start_byte, content.end_byte)
+        for body in bodies:
+            self._node(body, state, replace(context, tail=tuple(redirects), tail_heredoc=text))
+            if script is not None and self._is_shell(body):
+                self._nested(script, ("sh",), state, context)
+        for child in node.named_children:
+            if child.type == "herestring_redirect":
+                self._substitutions(child, state, context)
+            elif child.type == "heredoc_redirect":
+                # `cmd <<EOF && next`: the grammar hangs what follows on the here-document.
+                self._sequence([extra for extra in child.named_children if extra.type in _HANDLERS], state, context)
+
+    def _redirects(self, node: Node) -> list[Redirect]:
+        found: list[Redirect] = []
+        for child in node.named_children:
+            if child.type == "file_redirect" and child.named_children:
+                operator = next((part.type for part in child.children if not part.is_named), ">")
+                found.append(Redirect(operator=operator, target=self.words.word(child.named_children[-1])))
+        return found
+
+    def _is_shell(self, node: Node) -> bool:
+        if node.type != "command":
+            return False
+        name = node.child_by_field_name("name")
+        words = [child for child in node.named_children if child.type in {"word", "string"}]
+        plain = all((word.text or b"").startswith(b"-") for word in words)
+        return name is not None and posixpath.basename((name.text or b"").decode(errors="replace")) in SHELLS and plain
+
+    def _branches(self, node: Node, state: State, context: _Context) -> None:
+        for branch in branches(node, self.words):
+            for test in branch.tests:
+                self._node(test, state, replace(context, condition=True))
+            before = state.cwd
+            self._sequence(branch.body, state, replace(context, guards=(*context.guards, *branch.guards)))
+            state.cwd = before
+
+    def _loop(self, node: Node, state: State, context: _Context) -> None:
+        for child in node.named_children:
+            if child.type in {"do_group", "compound_statement"}:
+                self._sequence(child.named_children, state, replace(context, loop=True))
+            elif node.type == "while_statement":
+                self._node(child, state, replace(context, condition=True, loop=True))
+            else:
+                self._substitutions(child, state, context)
+
+    def _subshell(self, node: Node, state: State, context: _Context) -> None:
+        self._sequence(node.named_children, replace(state, variables=dict(state.variables)), context)
+
+    def _group(self, node: Node, state: State, context: _Context) -> None:
+        self._sequence(node.named_children, state, context)
+
+    def _unchecked(self, node: Node, state: State, context: _Context) -> None:
+        """After ``!``, and where the grammar lost its way: the status says nothing."""
+        self._sequence(node.named_children, state, replace(context, condition=True))
+
+    def _function(self, node: Node, state: State, context: _Context) -> None:
+        for child in node.named_children:
+            if child.type in {"compound_statement", "subshell"}:
+                self._subshell(child, state, replace(context, final=True))
+
+    def _assignments(self, node: Node, state: State, context: _Context, *, exported: bool) -> None:
+        nodes = [node] if node.type == "variable_assignment" else node.named_children
+        for child in nodes:
+            if child.type == "variable_assignment":
+                assignment = self.words.assignment(child, exported=exported, guards=context.guards)
+                self.script.assignments.append(assignment)
+                state.variables[assignment.name] = assignment.value.value
+            self._substitutions(child, state, context)
+
+    def _substitutions(self, node: Node, state: State, context: _Context) -> None:
+        """Commands inside ``$(...)`` and ``<(...)`` anywhere below a node."""
+        stack = [(node, context.depth)]
+        while stack:
+            current, depth = stack.pop()
+            if depth > MAX_DEPTH:
+                continue
+            if current.type in {"command_substitution", "process_substitution"}:
+                inner = replace(
+                    context,
+                    depth=depth + 1,
+                    condition=True,
+                    redirects=(),
+                    heredoc="",
+                    tail=(),
+                    tail_heredoc="",
+                    pipeline=0,
+                    position=0,
+                    lost="",
+                )
+                inner_state = replace(state, variables=dict(state.variables))
+                self._sequence(current.named_children, inner_state, inner)
+                continue
+            if current.named_child_count:
+                stack.extend((child, depth + 1) for child in reversed(current.named_children))
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def _command(self, node: Node, state: State, context: _Context) -> None:
+        name_node = node.child_by_field_name("name")
+        assignments: list[Assignment] = []
+        nodes: list[Node] = []
+        redirects = [*context.redirects, *self._redirects(node)]
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                assignments.append(self.words.assignment(child, exported=True, guards=context.guards))
+            elif child.type not in {"command_name", "file_redirect", "herestring_redirect"}:
+                nodes.append(child)
+            self._substitutions(child, state, context)
+        words = [self.words.word(child) for child in nodes]
+        head = self.words.word(name_node) if name_node is not None else None
+        start = self.text.origin(node.start_byte)
+        name, name_end, wrapped = follow(head, words, nodes, state.variables, assignments)
+        lost = context.lost
+        if not lost and not context.condition and not context.final:
+            if not state.errexit:
+                lost = "sequence"
+            elif context.left:
+                lost = "and-list"
+        if context.condition:
+            lost = context.lost if context.lost == "true" else ""
+        command = Command(
+            name=name,
+            words=tuple(words),
+            assignments=tuple(assignments),
+            redirects=tuple(redirects),
+            start=start,
+            end=self.text.origin(node.end_byte),
+            name_end=name_end,
+            cwd=state.cwd,
+            lost=lost,
+            pipeline=context.pipeline,
+            position=context.position,
+            guards=context.guards,
+            loop=context.loop,
+            condition=context.condition,
+            wrapped=tuple(wrapped),
+            heredoc=context.heredoc,
+        )
+        self.script.commands.append(command)
+        effects(command, state)
+        inner = inner_script(command, nodes)
+        if inner is not None:
+            self._nested(self.words.script(inner[0]), inner[1], state, context)
+
+    def _nested(self, text: Mapped, shell: tuple[str, ...], state: State, context: _Context) -> None:
+        if self.nesting >= _MAX_NESTING:
+            return
+        reader = _Reader(self.script, self.nesting + 1)
+        inner = State(state.cwd)
+        # What the outer shell does with the status of the whole script holds for its last command only.
+        outer = _Context(
+            guards=context.guards,
+            loop=context.loop,
+            lost=context.lost,
+            condition=context.condition,
+            final=context.final or state.errexit,
+            depth=context.depth,
+        )
+        reader.run(text, shell, inner, context=outer)

@@ -1,0 +1,159 @@
+"""Findings of the linter as text, JSON, SARIF and GitHub annotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rocmimg.lint.engine import Report
+from rocmimg.lint.model import Finding, Level, Rule
+from rocmimg.lint.rules import all_rules
+from rocmimg.report.sarif import SarifResult, SarifRule, sarif
+
+
+def render(report: Report, form: str) -> str:
+    """The report in one of the forms text, json, sarif, github."""
+    match form:
+        case "json":
+            return as_json(report)
+        case "sarif":
+            return as_sarif(report)
+        case "github":
+            return "\n".join(github(report))
+        case _:
+            return "\n".join(text(report))
+
+
+def message(finding: Finding) -> str:
+    """What is wrong, with the further lines."""
+    lines = f" (also line {', '.join(map(str, finding.also))})" if finding.also else ""
+    return finding.message + lines
+
+
+def text(report: Report) -> Iterator[str]:
+    """Lines for a reader: place, message, the source line with a caret, the cure."""
+    sources = report.sources
+    for finding in report.findings:
+        klass = "" if finding.failure_class == "-" else f" {finding.failure_class}"
+        place = f"{finding.file}:{finding.line}:{finding.column}"
+        yield f"{place}: {finding.level}: {message(finding)} [{finding.rule}{klass}]"
+        line = sources[finding.file].line_text(finding.line)
+        width = (
+            finding.end_column - finding.column if finding.end_line == finding.line else len(line) - finding.column + 1
+        )
+        start = finding.column - 1
+        pad = "".join("\t" if char == "\t" else " " for char in line[:start])
+        number = f"{finding.line:5}"
+        yield f"{number} | {line}"
+        yield f"{' ' * len(number)} | {pad}^{'~' * max(min(width, len(line) - start) - 1, 0)}"
+        if finding.fix:
+            yield f"{' ' * len(number)} = {finding.fix}"
+    yield summary(report)
+
+
+def summary(report: Report) -> str:
+    """One line with the numbers."""
+    counts = {level: sum(finding.level is level for finding in report.findings) for level in Level}
+    parts = [f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items()]
+    files = len(report.files)
+    waived = f", {len(report.waived)} waived" if report.waived else ""
+    return f"{files} file{'' if files == 1 else 's'}: {', '.join(parts)}{waived}"
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "rule": finding.rule,
+        "class": finding.failure_class,
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "end_line": finding.end_line,
+        "end_column": finding.end_column,
+        "level": str(finding.level),
+        "message": finding.message,
+        "also": list(finding.also),
+        "fix": finding.fix,
+        "fixable": bool(finding.edits),
+    }
+    if finding.waived:
+        record["waived"] = finding.waived
+    return record
+
+
+def as_json(report: Report) -> str:
+    """The report for a program."""
+    return json.dumps(
+        {
+            "findings": [_record(finding) for finding in report.findings],
+            "waived": [_record(finding) for finding in report.waived],
+            "files": len(report.files),
+        },
+        indent=2,
+    )
+
+
+def as_sarif(report: Report) -> str:
+    """The report for a code host; waived findings are in it as suppressed."""
+    own = [
+        SarifRule(id=rule.id, summary=rule.title, help=f"{rule.why} {rule.fix}", level=rule.level.value)
+        for rule in all_rules().values()
+    ]
+    foreign = dict.fromkeys(f.rule for f in report.findings if f.rule not in all_rules())
+    rules = [*own, *(SarifRule(id=code, summary=f"hadolint or shellcheck {code}") for code in foreign)]
+    results = [
+        SarifResult(
+            rule=finding.rule,
+            level=finding.level.value,
+            message=message(finding),
+            file=finding.file,
+            line=finding.line,
+            column=finding.column,
+            suppressed=finding.waived,
+        )
+        for finding in (*report.findings, *report.waived)
+    ]
+    return json.dumps(sarif("rocmimg lint", rules, results), indent=2)
+
+
+def github(report: Report) -> Iterator[str]:
+    """Workflow commands that GitHub shows at the lines of a pull request."""
+    levels = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
+    for finding in report.findings:
+        fields = {
+            "file": finding.file,
+            "line": finding.line,
+            "endLine": finding.end_line,
+            "col": finding.column,
+            "endColumn": finding.end_column,
+            "title": finding.rule,
+        }
+        properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())
+        body = _escape(f"{message(finding)}. {finding.fix}" if finding.fix else message(finding))
+        yield f"::{levels[finding.level]} {properties}::{body}"
+
+
+def _escape(value: str, more: str = "") -> str:
+    for char in "%\r\n" + more:
+        value = value.replace(char, f"%{ord(char):02X}")
+    return value
+
+
+def explain(rule: Rule) -> Iterator[str]:
+    """Everything about one rule."""
+    klass = "" if rule.failure_class == "-" else f", failure class {rule.failure_class}"
+    yield f"{rule.id}: {rule.title} ({rule.level}{klass})"
+    yield ""
+    yield f"Why:  {rule.why}"
+    yield f"Fix:  {rule.fix}"
+    yield f"Seen: {rule.case}"
+    for title, example in (("Fires", rule.bad), ("Silent", rule.good)):
+        yield ""
+        yield f"{title}:"
+        yield from (f"    {line}" for line in example.splitlines())
+
+
+def listing(rules: list[Rule]) -> Iterator[str]:
+    """One line a rule."""
+    for rule in rules:
+        yield f"{rule.id}  {rule.failure_class:4} {rule.level:8} {rule.title}"

@@ -1,0 +1,39 @@
+"""Every rule: its example fires, the corrected twin stays silent, and is not wrong otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from rocmimg.lint.model import Level, Rule
+from rocmimg.lint.rules import all_rules
+
+from .support import findings, found
+
+RULES = list(all_rules().values())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_example_fires(rule: Rule) -> None:
+    hits = [finding for finding in findings(rule.bad) if finding.rule == rule.id]
+    assert hits
+    assert any(finding.level is rule.level for finding in hits)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_twin_is_silent_and_has_no_error(rule: Rule) -> None:
+    assert rule.id not in {finding.rule for finding in findings(rule.good) if finding.level is not Level.NOTE}
+    assert not [finding for finding in findings(rule.good) if finding.level is Level.ERROR]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_says_what_why_and_how(rule: Rule) -> None:
+    assert all((rule.title, rule.why, rule.fix, rule.case, rule.failure_class))
+
+
+def test_the_classes_that_text_can_show_have_rules() -> None:
+    scope = ["F01", "F05", "F09", "F11", "F12", "F13", "F14", "F16", "F17", "F18", "F19", "F26", "F28", "F32", "F33", "F34", "F37", "F38", "F40"]
+    assert set(scope) <= {rule.failure_class for rule in RULES}
+
+
+def test_a_clean_file_is_clean() -> None:
+    assert found('FROM scratch\nCMD ["/app"]\n') == []
