@@ -127,7 +127,10 @@ class Checker:
         if finding.verdict == "unknown":
             return finding
         window = self._window(use, releases) if releases is not None else None
-        instead = nearest.find(finding.target) if finding.verdict != "bad-argument" else ""
+        instead = ""
+        if finding.verdict != "bad-argument":
+            whole = (use.module, finding.target) if use.module.startswith(finding.target) else (finding.target,)
+            instead = next(filter(None, map(nearest.find, dict.fromkeys(whole))), "")
         if instead and window is not None and releases is not None and window.having:
             last = releases.source(window.having[-1])
             before = parameters_of(last, finding.target) if last is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -14,6 +15,9 @@ _PLATFORM: Final[dict[str, str | bool]] = {
     "TYPE_CHECKING": False,
 }
 _ENVIRONMENT: Final = ("os.getenv", "os.environ.get", "getenv", "environ.get")
+
+MENTIONS_GLOBALS: Final = re.compile(rb"\bglobals\(|^[ \t]+global \w", re.MULTILINE)
+"""Texts that this does not match need no search for names that functions put into the module."""
 
 Constant = str | int | float | bool | None
 
@@ -46,7 +50,7 @@ def texts_of(node: ast.expr | None) -> tuple[str, ...] | None:
     return tuple(text for text in texts if text is not None) if None not in texts else None
 
 
-def evaluate(node: ast.expr, known: dict[str, Constant]) -> Constant:  # noqa: PLR0911 - one case, one answer
+def evaluate(node: ast.expr, known: dict[str, Constant]) -> Constant:
     """The value of an expression under Linux and an empty environment.
 
     Variables read from the environment have their defaults: that is what an image has that sets none of them.

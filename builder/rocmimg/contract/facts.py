@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rocmimg.contract.expressions import (
+    MENTIONS_GLOBALS,
     Constant,
     UndecidedError,
     absolute,
@@ -27,7 +28,9 @@ def read_module(content: bytes, module: str, *, is_package: bool) -> ModuleFacts
     tree, error, line = parse(content)
     if tree is None:
         return ModuleFacts(error=error, error_line=line)
-    reader = _Reader(module if is_package else module.rpartition(".")[0])
+    reader = _Reader(
+        module if is_package else module.rpartition(".")[0], dynamic=MENTIONS_GLOBALS.search(content) is not None
+    )
     names = reader.block(tree.body)
     for name, bindings in reader.globals.items():
         names.setdefault(name, bindings)
@@ -63,8 +66,10 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) ->
 
 
 class _Reader:
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, dynamic: bool) -> None:
         self.package = package
+        self.dynamic = dynamic
+        """True where bodies of functions must be searched for ``global`` and ``globals()``."""
         self.stars: list[Star] = []
         self.exports: tuple[str, ...] | None = None
         self.hooked: tuple[str, ...] | None = None
@@ -86,7 +91,7 @@ class _Reader:
                     names[name] = bindings
         return names
 
-    def statement(self, node: ast.stmt) -> Names:  # noqa: PLR0911 - one case, one answer
+    def statement(self, node: ast.stmt) -> Names:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._function(node)
@@ -115,7 +120,7 @@ class _Reader:
         if node.name == "__getattr__":
             self._hook(node)
             return {}
-        for inner in ast.walk(node):
+        for inner in ast.walk(node) if self.dynamic else ():
             if isinstance(inner, ast.Global):
                 for name in inner.names:
                     self.globals[name] = (Binding(kind="value", line=inner.lineno, conditional=True),)

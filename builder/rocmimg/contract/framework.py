@@ -35,11 +35,19 @@ def scan(store: Store, package: str, cache: ParseCache[FileUses]) -> Scan:
     keys = {path: f"{package}:{key}" for path, key in files}
     cache.load(keys.values())
     unread = [path for path, _ in files if cache.get(keys[path]) is None]
-    word = re.compile(rf"\b{re.escape(package)}\b".encode())
     for path, content in store.read(unread):
-        cache.put(keys[path], read_uses(content, package) if word.search(content) else FileUses())
+        cache.put(keys[path], read_uses(content, package) if _mentions(content, package) else FileUses())
     found = ((path, cache.get(keys[path]) or FileUses()) for path, _ in files)
     return Scan(files=len(files), uses=tuple((path, uses) for path, uses in found if uses.uses or uses.error))
+
+
+def _mentions(content: bytes, package: str) -> bool:
+    """False where a file can have no use; saves parsing it. The plain search comes first: it is far cheaper."""
+    if package.encode() not in content:
+        return False
+    name = re.escape(package)
+    use = rf"^[ \t]*(?:import|from)\b.*\b{name}\b|['\"]{name}\b|\bops\.{name}\b"
+    return re.search(use.encode(), content, re.MULTILINE) is not None
 
 
 def _is_the_package(path: str, package: str) -> bool:

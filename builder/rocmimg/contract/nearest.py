@@ -43,10 +43,10 @@ class Nearest:
         return min(moved, key=distance)
 
     def _defined(self, name: str) -> list[str]:
-        pattern = re.compile(
-            rb"^(?:(?:async )?def|class) %b\b|^%b\s*(?::[^=\n]+)?=[^=]" % ((name.encode(),) * 2), re.MULTILINE
-        )
-        return [f"{module}.{name}" for module, text in self._read().items() if pattern.search(text)]
+        word = name.encode()
+        defined = re.compile(rb"^(?:(?:async )?def|class) %b\b|^%b\s*(?::[^=\n]+)?=[^=]" % (word, word), re.MULTILINE)
+        # Most files do not have the word at all, and a plain search says so a hundred times faster.
+        return [f"{m}.{name}" for m, text in self._read().items() if word in text and defined.search(text)]
 
     def _modules(self, name: str) -> list[str]:
         return [module for module in self._read() if module.rpartition(".")[2] == name]

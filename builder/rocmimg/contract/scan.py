@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rocmimg.contract.expressions import dotted, ends, parse, raises, text_of
+from rocmimg.contract.expressions import MENTIONS_GLOBALS, dotted, ends, parse, raises, text_of
 from rocmimg.contract.model import FileUses, Handler, Probe, Try
-from rocmimg.contract.scope import TEXT, UNKNOWN, Names, Values, belongs
+from rocmimg.contract.scope import TESTS, TEXT, UNKNOWN, Names, Values, belongs
 from rocmimg.contract.usage import ExpressionScanner, Here
 
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError"})
@@ -25,19 +25,25 @@ def read_uses(content: bytes, package: str) -> FileUses:
     tree, error, line = parse(content)
     if tree is None:
         return FileUses(error=error, error_line=line)
-    scanner = _Scanner(package, tree)
+    scanner = _Scanner(package, tests=TESTS.search(content) is not None)
+    scanner.module(tree, has_globals=MENTIONS_GLOBALS.search(content) is not None)
     return FileUses(uses=tuple(scanner.uses), tries=tuple(scanner.tries))
 
 
 class _Scanner(ExpressionScanner):
-    def __init__(self, package: str, tree: ast.Module) -> None:
-        super().__init__(package)
+    def __init__(self, package: str, *, tests: bool) -> None:
+        super().__init__(package, tests=tests)
         self.tries: list[Try] = []
+        self.texts_only = False
+        """True where annotations are never evaluated."""
+
+    def module(self, tree: ast.Module, *, has_globals: bool) -> None:
+        """Follow a module, then the bodies of its functions."""
         self.texts_only = any(
             isinstance(s, ast.ImportFrom) and s.module == "__future__" and any(a.name == "annotations" for a in s.names)
             for s in tree.body
         )
-        names = Names(self._made_global(tree))
+        names = Names(self._made_global(tree) if has_globals else {})
         self.block(tree.body, names, Here())
         while self.later:
             function, enclosing, here = self.later.pop(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -14,6 +15,10 @@ PROBE: Final = "probe:"
 """A truth value that tells whether the target behind it is there."""
 TEXT: Final = "text:"
 """A literal string."""
+
+TESTS: Final = re.compile(rb"hasattr\(|getattr\(|find_spec\(")
+_LONGEST_TEST: Final = 40
+"""Lines of a function that can still be a mere test for something."""
 
 Values = frozenset[str]
 NOTHING: Final[Values] = frozenset()
@@ -38,7 +43,7 @@ class Names(dict[str, Values]):
     def for_later(self) -> Names:
         """What a function defined here sees when it runs: the scope as it ended, this branch's imports first."""
         seen = Names(self.scope)
-        seen.update({name: v for name, v in self.items() if targets(v) and OTHER not in v})
+        seen.update({name: v for name, v in self.items() if v is not UNKNOWN and targets(v) and OTHER not in v})
         return seen
 
     def merge(self, *others: Names) -> None:
@@ -46,7 +51,8 @@ class Names(dict[str, Values]):
         merged: dict[str, Values] = {}
         for branch in others:
             for name, values in branch.items():
-                merged[name] = merged.get(name, NOTHING) | values
+                before = merged.get(name)
+                merged[name] = values if before is None or before is values else before | values
         self.clear()
         self.update(merged)
 
@@ -77,8 +83,10 @@ def belongs(module: str, package: str) -> bool:
 class Reader:
     """Reads expressions: which targets they mean and which targets they test for."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, tests: bool) -> None:
         self.package = package
+        self.tests = tests
+        """False as long as the file can test for nothing: then conditions need no search."""
 
     def chain(self, node: ast.expr, names: Names) -> Values:
         """What a chain of names stands for."""
@@ -95,7 +103,7 @@ class Reader:
         found = {t + tail for t in targets(values)}
         return frozenset(found | ({OTHER} if OTHER in values or not found else set()))
 
-    def value(self, node: ast.expr, names: Names) -> Values:  # noqa: PLR0911 - one kind of value, one answer
+    def value(self, node: ast.expr, names: Names) -> Values:
         """What the value of an expression may be."""
         if isinstance(node, ast.Constant):
             text = text_of(node)
@@ -134,6 +142,8 @@ class Reader:
 
     def probed(self, node: ast.expr, names: Names) -> list[str]:
         """Targets that a condition tests for, wherever in it."""
+        if not self.tests or isinstance(node, ast.Constant):
+            return []
         found: dict[str, None] = {}
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name):
@@ -157,24 +167,26 @@ class Reader:
 
     def tested_by(self, function: ast.FunctionDef | ast.AsyncFunctionDef, names: Names) -> Values:
         """Targets that a function such as ``def has_x() -> bool`` tests for; nothing for any other function."""
-        returned = [inner.value for inner in ast.walk(function) if isinstance(inner, ast.Return)]
+        if (function.end_lineno or function.lineno) - function.lineno > _LONGEST_TEST:
+            return NOTHING
+        nodes = list(ast.walk(function))
+        returned = [node.value for node in nodes if isinstance(node, ast.Return)]
         if not returned or not all(_is_truth(value) for value in returned):
             return NOTHING
         inside = names.branch()
         found: list[str] = []
-        for inner in ast.walk(function):
-            if isinstance(inner, ast.Import):
-                for alias in inner.names:
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
                     if belongs(alias.name, self.package) and (alias.asname or alias.name == self.package):
                         inside[alias.asname or alias.name] = frozenset({alias.name})
-            elif isinstance(inner, ast.Try):
-                found += imported(inner.body, self.package)
-        for value in returned:
-            if value is not None:
-                found += self.probed(value, inside)
-        for inner in ast.walk(function):
-            if isinstance(inner, ast.If):
-                found += self.probed(inner.test, inside)
+            elif isinstance(node, ast.Try):
+                found += imported(node.body, self.package)
+        tests = [node.test for node in nodes if isinstance(node, ast.If)]
+        for expression in (*returned, *tests):
+            if expression is not None:
+                found += self.probed(expression, inside)
+        self.tests |= bool(found)
         return frozenset(PROBE + target for target in found)
 
 

@@ -217,7 +217,7 @@ class SourcePackage:
             return False
         return plain and not binding.decorators and not {"*", "__getattr__"} & set(binding.members)
 
-    def lookup(self, module: str, name: str, depth: int = 0) -> Resolution:  # noqa: PLR0911 - Python's order
+    def lookup(self, module: str, name: str, depth: int = 0) -> Resolution:
         """Find one name in one module, through its star imports and its ``__getattr__``.
 
         A resolution with bindings ends at the definition; one without them at something that has no text here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -129,36 +130,55 @@ class FolderStore:
             yield path, (self.root / path).read_bytes()[:_LARGEST]
 
 
-class ArchiveStore:
-    """The text files of a wheel or an sdist, read once."""
+class WheelStore:
+    """The files of a wheel, read when they are asked for.
 
-    _kept: Final = (".py", ".h", ".hpp", ".toml", ".cfg", ".txt")
+    The archive's own checksums stand in for content ids: a wheel whose files are all known is never unpacked.
+    """
+
+    def __init__(self, archive: Path, name: str) -> None:
+        self.name = name
+        self._tree = _Tree()
+        try:
+            self._wheel = zipfile.ZipFile(archive)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise SourceError(f"cannot read {archive}", why=str(error), next_step="give a whole wheel") from error
+        for member in self._wheel.infolist():
+            if not member.is_dir():
+                self._tree.add(member.filename, f"{member.filename}:{member.CRC:08x}:{member.file_size}")
+
+    def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
+        """Entries of a folder of the archive."""
+        return self._tree.folders.get(path)
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Contents, unpacked one by one."""
+        for path in paths:
+            try:
+                yield path, self._wheel.read(path)[:_LARGEST]
+            except (zipfile.BadZipFile, zlib.error, OSError) as error:
+                raise SourceError(f"{self.name} is damaged at {path}", why=str(error)) from error
+
+
+class SdistStore:
+    """The text files of an sdist: a compressed stream, so they are read once and kept."""
+
+    _kept: Final = (".py", ".h", ".hpp", ".toml", ".cfg")
 
     def __init__(self, archive: Path, name: str) -> None:
         self.name = name
         self._files: dict[str, bytes] = {}
         self._tree = _Tree()
         try:
-            for path, content in self._members(archive):
-                self._files[path] = content[:_LARGEST]
-                self._tree.add(path, _blob_id(content))
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-            raise SourceError(
-                f"cannot read {archive}", why=str(error), next_step="give a whole wheel or sdist"
-            ) from error
-
-    def _members(self, archive: Path) -> Iterator[tuple[str, bytes]]:
-        if archive.suffix in (".whl", ".zip"):
-            with zipfile.ZipFile(archive) as wheel:
-                for path in wheel.namelist():
-                    if path.endswith(self._kept):
-                        yield path, wheel.read(path)
-            return
-        with tarfile.open(archive) as sdist:
-            for member in sdist:
-                if member.isfile() and member.name.endswith(self._kept):
-                    stream = sdist.extractfile(member)
-                    yield member.name.partition("/")[2], stream.read() if stream else b""
+            with tarfile.open(archive) as sdist:
+                for member in sdist:
+                    if member.isfile() and member.name.endswith(self._kept):
+                        stream = sdist.extractfile(member)
+                        path, content = member.name.partition("/")[2], stream.read() if stream else b""
+                        self._files[path] = content[:_LARGEST]
+                        self._tree.add(path, _blob_id(content))
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise SourceError(f"cannot read {archive}", why=str(error), next_step="give a whole sdist") from error
 
     def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
         """Entries of a folder of the archive."""
@@ -219,7 +239,7 @@ def open_store(text: str, *, refresh: bool = False) -> Store:
         if path.is_file():
             if ref:
                 raise SourceError(f"{place} is a file and has no ref {ref!r}", next_step="leave out the ref")
-            return ArchiveStore(path, path.name)
+            return (WheelStore if path.suffix in (".whl", ".zip") else SdistStore)(path, path.name)
         if not ref and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
             return FolderStore(path, place)
     git = repository(place)

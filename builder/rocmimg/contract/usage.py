@@ -27,9 +27,9 @@ Later = tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, Names, Here]
 class ExpressionScanner:
     """Collects uses; bodies of lambdas wait in ``later`` until their scope is known."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, *, tests: bool) -> None:
         self.package = package
-        self.reader = Reader(package)
+        self.reader = Reader(package, tests=tests)
         self.uses: list[Use] = []
         self.later: list[Later] = []
 
