@@ -130,7 +130,8 @@ class Checker:
         instead = ""
         if finding.verdict != "bad-argument":
             whole = (use.module, finding.target) if use.module.startswith(finding.target) else (finding.target,)
-            instead = next(filter(None, map(nearest.find, dict.fromkeys(whole))), "")
+            is_module = finding.verdict == "missing-module"
+            instead = next(filter(None, (nearest.find(name, module=is_module) for name in dict.fromkeys(whole))), "")
         if instead and window is not None and releases is not None and window.having:
             last = releases.source(window.having[-1])
             before = parameters_of(last, finding.target) if last is not None else None

@@ -22,15 +22,17 @@ class Nearest:
             self._texts = {paths[path]: text for path, text in self._source.store.read(paths)}
         return self._texts
 
-    def find(self, target: str) -> str:
+    def find(self, target: str, *, module: bool = False) -> str:
         """The dotted name that most likely took the target's place; "" where there is none.
 
-        The same name elsewhere comes first: things move more often than they are renamed.
+        The same name elsewhere comes first: things move more often than they are renamed. ``module`` says that the
+        target was a module.
         """
         parent, _, name = target.rpartition(".")
         if not name.isidentifier():
             return ""
-        moved = self._defined(name) or self._modules(name)
+        ways = (self._modules, self._defined) if module else (self._defined, self._modules)
+        moved = ways[0](name) or ways[1](name)
         if not moved:
             return self._similar(parent, name)
         wanted = target.split(".")
