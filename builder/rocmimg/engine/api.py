@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +83,11 @@ class Api:
             pair = (str(end.cert), str(end.key)) if end.cert and end.key else None
             ca = str(end.ca) if end.ca else None
             tls = docker.tls.TLSConfig(client_cert=pair, ca_cert=ca, verify=end.verify)
-        return docker.APIClient(base_url=end.url, version=version, timeout=_CONNECT_S, tls=tls)
+        client = docker.APIClient(base_url=end.url, version=version, timeout=_CONNECT_S, tls=tls)
+        # Or REQUESTS_CA_BUNDLE would win over the engine's own CA, and ~/.netrc would be read for every call.
+        client.trust_env = False
+        client.proxies = requests.utils.get_environ_proxies(client.base_url)
+        return client
 
 
 def _knock(url: str) -> None:
@@ -134,6 +139,12 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return EngineError(
             what, why="nothing listens there", next_step="start the engine (`systemctl start docker`), or run `dockerd`"
+        )
+    if tls := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
+        return EngineError(
+            what,
+            why=f"TLS fails: {tls.reason or tls}",
+            next_step="check ca.pem, cert.pem and key.pem of DOCKER_CERT_PATH or of the docker context",
         )
     return EngineError(what, why=" ".join(str(error).split()), next_step="check DOCKER_HOST and the docker context")
 

@@ -60,7 +60,7 @@ class Container:
         return self._executor.run(argv, timeout=timeout, workdir=workdir, env=env or {}, user=user, stdin=stdin)
 
     def put(self, path: str, files: Iterable[ContextFile]) -> None:
-        """Write files below the folder ``path``. Raises EngineError where docker has no such folder; podman makes it."""
+        """Write files below the folder ``path``, which must exist (podman makes it). Raises EngineError."""
         with explained(f"cannot write to {path} in the container"):
             self._api.client.put_archive(self.id, path, stream(files))
 
