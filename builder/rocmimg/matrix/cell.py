@@ -31,6 +31,8 @@ class ResolvedComponent:
     paths: tuple[str, ...]
     """What it writes in the final image, its checkout and module included."""
     position: Position
+    ref: str = ""
+    """What images.yaml says, where the lock has put a commit into ``config.ref``."""
 
     @property
     def local(self) -> str | None:
@@ -70,6 +72,14 @@ class Cell:
     def position(self, *path: str | int) -> Position:
         """Where the configuration says ``path``."""
         return self.node.find(path).position
+
+    def needs(self, component: ResolvedComponent) -> tuple[ResolvedComponent, ...]:
+        """Those components whose results the build of ``component`` uses."""
+        return tuple(
+            other
+            for other in self.components
+            if other.recipe.name in component.recipe.needs or other.name in component.config.needs
+        )
 
     def component(self, recipe: str) -> ResolvedComponent | None:
         """The component that is made by ``recipe``, if this cell has one."""

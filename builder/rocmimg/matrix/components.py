@@ -171,7 +171,10 @@ def ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedCo
     for component in components:
         by_recipe.setdefault(component.recipe.name, []).append(component.name)
     graph = {
-        c.name: [n for recipe in (*c.recipe.needs, *c.recipe.after) for n in by_recipe.get(recipe, ())]
+        c.name: [
+            *(n for recipe in (*c.recipe.needs, *c.recipe.after) for n in by_recipe.get(recipe, ())),
+            *_known_needs(c, components, node),
+        ]
         for c in components
     }
     rank = {component.name: index for index, component in enumerate(components)}
@@ -195,3 +198,15 @@ def ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedCo
         sorter.done(first)
     by_name = {component.name: component for component in components}
     return tuple(by_name[name] for name in order)
+
+
+def _known_needs(component: ResolvedComponent, components: list[ResolvedComponent], node: Node) -> tuple[str, ...]:
+    known = [other.name for other in components]
+    for index, name in enumerate(component.config.needs):
+        if name not in known:
+            raise ConfigError(
+                f"component {component.name} needs {name!r}, which the cell does not have",
+                next_step=did_you_mean(name, known),
+                position=node.find(("components", component.name, "needs", index)).position,
+            )
+    return component.config.needs

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 
 APPEND: Final[JsonDict] = {"x-inherit": "append"}
@@ -28,9 +28,9 @@ _IMAGE: Final = re.compile(
 )
 
 
-def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
+def _matches(pattern: re.Pattern[str], what: str, *, required: bool = False) -> AfterValidator:
     def check(value: str) -> str:
-        if value and not pattern.fullmatch(value):
+        if (value or required) and not pattern.fullmatch(value):
             raise ValueError(f"{value!r} is not {what}")
         return value
 
@@ -41,7 +41,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
+Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
 Name = Annotated[str, _matches(re.compile(ID), "a name (lower case letters, digits and . _ - between them)")]
 
 
@@ -55,7 +55,7 @@ Commit = Annotated[Text, Field(pattern=r"^[0-9a-f]{40}$")]
 GitRef = Annotated[Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)]
 GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
 ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
-AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path")]
+AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path", required=True)]
 ContainerPath = Annotated[str, _matches(re.compile(r"/?[\w.][\w./+@-]*"), "a path")]
 AptPackage = Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9.+:-]*(?:=[\w.+:~-]+)?"), "a Debian package")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -94,6 +94,9 @@ class Rootfs(Model):
     """Taken instead where mmdebstrap is not installed."""
     mirror: str = ""
     """Debian mirror; empty for Debian's own."""
+    snapshot: str = ""
+    """Snapshot service, for instance https://snapshot.debian.org/archive/debian; the lock names the moment of it that
+    takes the mirror's place."""
 
 
 class Base(Model):
@@ -142,6 +145,8 @@ class Component(Model):
     """Name of the checkout in the work directory; empty for the recipe's."""
     options: Mapping[str, OptionValue] = {}
     """What the recipe lets one choose."""
+    needs: tuple[Name, ...] = ()
+    """Components of the cell whose results its build uses, besides those that the recipe says."""
     tools: Mapping[Distribution, VersionSpec] = {}
     """Python packages that its build needs: name -> version or bounds; laid over the recipe's own."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
@@ -192,6 +197,27 @@ class Checks(Model):
     waivers: tuple[Waiver, ...] = Field(default=(), json_schema_extra=APPEND)
 
 
+class Release(Model):
+    """What a candidate must have shown before it gets public names, and what becomes of old ones."""
+
+    requires: tuple[Literal["image", "import", "aot", "gpu"], ...] = ("image", "import", "aot", "gpu")
+    """Tiers of checks: each must have been run on the candidate's digest, and none may have failed."""
+    candidates: ImageRef = ""
+    """Repository of the candidates, in the same registry; empty for the image's own."""
+    keep_candidates: int = Field(default=5, ge=1)
+    """So many newest candidates of each cell survive `rocmimg prune`."""
+    keep_dated_days: int = Field(default=30, ge=1)
+    """So many days a tag that ends in its date (-YYYYMMDD) survives it."""
+
+
+class Runners(Model):
+    """Labels of the machines that an exported pipeline runs on. Fields: arch, target."""
+
+    build: tuple[str, ...] = ("self-hosted", "docker")
+    gpu: tuple[str, ...] = ("self-hosted", "{arch}")
+    """Machines with the GPU of the cell."""
+
+
 class CellConfig(Model):
     """One cell, after the cascade: defaults, the chain of `extends`, variant, arch, command line."""
 
@@ -208,13 +234,15 @@ class CellConfig(Model):
     """Python packages that every stage has, and the image: name -> version or bounds."""
     pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages of the final image: name -> version or bounds."""
+    remove: tuple[Distribution, ...] = ()
+    """Python distributions of the base that are taken out of it."""
     keep: tuple[Distribution, ...] = ()
     """Python distributions of the base that no later install may replace, for instance torch."""
     python: AbsolutePath | Literal["python3", "python"] = "python3"
     """The image's interpreter."""
     workdir: AbsolutePath = "/workspace"
     """WORKDIR of the image and parent of all checkouts."""
-    user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user")] = "root"
+    user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user", required=True)] = "root"
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("/bin/bash",)
     source: GitUrl = ""
@@ -231,6 +259,8 @@ class CellConfig(Model):
     labels: Mapping[str, Text] = {}
     network: Network = Network()
     checks: Checks = Checks()
+    release: Release = Release()
+    runners: Runners = Runners()
 
 
 class Arch(Model):

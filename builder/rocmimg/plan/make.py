@@ -14,10 +14,11 @@ from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Rootfs
 from rocmimg.paths import cache_dir
 from rocmimg.plan.context import ContextFile
+from rocmimg.plan.manifest import image_manifest
 from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
-from rocmimg.render.dockerfile import FILES, ROOTFS, source_folder
+from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
 
 
 def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = None) -> Plan:
@@ -64,6 +65,9 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         data = path.read_bytes()
         inputs[f"file {name}"] = hashlib.sha256(data).hexdigest()
         context.append(ContextFile(path=f"{FILES}/{name}", data=data))
+    manifest = image_manifest(cell, rendered.base, inputs)
+    inputs["manifest"] = hashlib.sha256(manifest).hexdigest()
+    context.append(ContextFile(path=MANIFEST, data=manifest))
     # How the network is reached does not change what is built: these files are no input.
     context += [
         ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()
@@ -85,7 +89,7 @@ def _sha256(text: str) -> str:
 
 
 def _rootfs(rootfs: Rootfs) -> RootfsPlan:
-    key = _sha256(rootfs.model_dump_json())[:16]
+    key = _sha256(rootfs.model_dump_json(exclude={"snapshot"}))[:16]
     return RootfsPlan(rootfs=rootfs, key=key, archive=cache_dir() / "rootfs" / f"{rootfs.suite}-{key}.tar")
 
 

@@ -19,6 +19,8 @@ SOURCES: Final = "sources"
 """Folder of the local sources in the build context, one folder a component."""
 FILES: Final = ".rocmimg/files"
 """Folder of the recipes' files in the build context."""
+MANIFEST: Final = ".rocmimg/manifest.json"
+"""Where the image's description of itself lies in the build context."""
 _RESERVED: Final = frozenset({"base", "final", "scratch"})
 
 
@@ -58,7 +60,9 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "workdir": cell.config.workdir,
         "components": {component.recipe.name: component for component in cell.components},
         "kept": kept(cell),
+        "constrained": bool(cell.config.keep or any(c.recipe.provides for c in cell.components)),
         "files_folder": FILES,
+        "manifest": MANIFEST,
         "network_mount": network.MOUNT if network.is_set(cell.config.network) else None,
         "network_folder": network.FOLDER,
     }
@@ -77,6 +81,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         values = shared | {
             "c": component,
             "options": component.options,
+            "needs": cell.needs(component),
             "archs": component.archs,
             "gpu_archs": ";".join(component.archs),
             "source_folder": source_folder(component),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -30,7 +30,7 @@ def require_quoted(value: Any) -> Any:
     """
     if isinstance(value, Markup) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    raise UnquotedValue(f"{value!r} reaches the Dockerfile unquoted; use one of the filters sh, words, word, env, json")
+    raise UnquotedValue(f"{value!r} reaches the Dockerfile unquoted; use one of the filters {', '.join(FILTERS)}")
 
 
 def _one_line(value: object) -> str:
@@ -50,6 +50,11 @@ def words(values: Iterable[object]) -> Markup:
     return Markup(" ".join(sh(value) for value in values))  # noqa: S704
 
 
+def requirements(packages: Mapping[str, str]) -> Markup:
+    """Python packages with their versions or bounds as words of pip's command line."""
+    return words(f"{name}{spec if spec[:1] in '<>=!~' else '==' + spec}" for name, spec in packages.items())
+
+
 def word(value: object) -> Markup:
     """One word of an instruction that is no shell: an image, a stage, a path.
 
@@ -63,11 +68,14 @@ def word(value: object) -> Markup:
 
 
 def env(value: object) -> Markup:
-    """The value of an ENV or LABEL instruction, in double quotes where it needs them."""
+    """The value of an ENV or LABEL instruction, quoted where it needs it.
+
+    Quotes mean there what they mean in a shell, except for escapes inside double quotes, on which parsers differ.
+    """
     text = _one_line(value)
-    if text and _WORD.fullmatch(text):
-        return Markup(text)  # noqa: S704
-    return Markup('"' + re.sub(r'(["\\$])', r"\\\1", text) + '"')  # noqa: S704
+    if not set(text) & set('"\\$'):
+        return Markup(text if _WORD.fullmatch(text) else f'"{text}"')  # noqa: S704
+    return Markup(shlex.quote(text))  # noqa: S704
 
 
 def exec_form(values: Iterable[object]) -> Markup:
@@ -80,4 +88,12 @@ def comment(value: object) -> Markup:
     return Markup(_one_line(value))  # noqa: S704
 
 
-FILTERS: Final = {"sh": sh, "words": words, "word": word, "env": env, "exec_form": exec_form, "comment": comment}
+FILTERS: Final = {
+    "sh": sh,
+    "words": words,
+    "requirements": requirements,
+    "word": word,
+    "env": env,
+    "exec_form": exec_form,
+    "comment": comment,
+}

@@ -1,0 +1,63 @@
+"""Let an installed distribution require another in the version that is there.
+
+usage: requires_dist.py DISTRIBUTION NEW OLD...
+
+Replaces the requirement of DISTRIBUTION on any of OLD by one on the installed version of NEW, in its METADATA, and
+brings its RECORD up to date. Every other line stays: the parsed METADATA is compared before and after.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import email.parser
+import hashlib
+import re
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+
+def rewritten(metadata: str, new: str, version: str, old: list[str]) -> str:
+    """METADATA with the requirements on `old` as one on `new`; unchanged where there are none."""
+    names = "|".join(re.escape(name).replace(r"\-", "[-_.]") for name in {new, *old})
+    pattern = re.compile(rf"^Requires-Dist:\s*(?:{names})(?![\w.-])[^;\n]*?(?=\s*(?:;|$))", re.IGNORECASE | re.MULTILINE)
+    head, blank, body = metadata.partition("\n\n")
+    text = pattern.sub(f"Requires-Dist: {new}=={version}", head) + blank + body
+    before, after = (parse(t, pattern) for t in (metadata, text))
+    if before != after:
+        raise SystemExit(f"METADATA would change elsewhere: {set(before) ^ set(after)}")
+    return text
+
+
+def parse(metadata: str, without: re.Pattern[str]) -> list[tuple[str, str]]:
+    fields = email.parser.HeaderParser().parsestr(metadata).items()
+    return [(key, value) for key, value in fields if not without.match(f"{key}: {value}")]
+
+
+def main() -> None:
+    name, new, *old = sys.argv[1:]
+    found = distribution(name)
+    version = distribution(new).version
+    own = (f for f in found.files or () if f.name == "METADATA" and f.parent.suffix == ".dist-info")
+    path = Path(str(found.locate_file(min(own, key=lambda f: len(f.parts)))))
+    before = path.read_text(encoding="utf-8")
+    after = rewritten(before, new, version, old)
+    if after == before:
+        print(f"{name} {found.version} requires nothing of {', '.join([new, *old])}, or just this version")
+        return
+    path.write_text(after, encoding="utf-8")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(after.encode()).digest()).rstrip(b"=").decode()
+    record = path.with_name("RECORD")
+    with record.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    for row in rows:
+        if row[0].endswith(f"{path.parent.name}/METADATA"):
+            row[1:] = [f"sha256={digest}", str(len(after.encode()))]
+    with record.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(rows)
+    print(f"{name} {found.version} now requires {new}=={version}")
+
+
+if __name__ == "__main__":
+    main()
