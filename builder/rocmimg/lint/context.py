@@ -83,7 +83,7 @@ class LintFile:
                 argv = (instruction.shell,) if instruction.shell else interpreter
                 if argv[0].rpartition("/")[2] not in SHELLS:
                     continue
-                script = shell.read(instruction.script, shell=argv, cwd=workdir)
+                script = shell.read(instruction.script, interpreter=argv, cwd=workdir)
                 found.append(Run(stage=stage, instruction=instruction, script=script, workdir=workdir))
         return tuple(found)
 

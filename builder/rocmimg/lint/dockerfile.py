@@ -17,6 +17,7 @@ from tree_sitter import Language, Node, Parser
 
 from rocmimg.lint.text import Builder, Mapped, Source
 
+_EMPTY_LINES: Final = re.compile(rb"(?:[ \t]*\r?\n)+")
 _SH_HEREDOC: Final = re.compile(rb"^#!\s*\S*?/?(?:env\s+)?([\w.-]+)")
 _KEYWORDS: Final = frozenset(
     {
@@ -207,12 +208,18 @@ def _official(source: Source) -> tuple[list[Any], list[Problem]]:
 
 
 def _unplaced(source: Source, command: Any) -> Problem:
-    if command.cmd.upper() in _KEYWORDS:
+    keyword = (command.cmd or "").upper()
+    if keyword in _KEYWORDS:
         message = f"{command.cmd} could not be placed; it was not checked"
         return _problem(source, command.start_line, message, invalid=False)
-    close = get_close_matches(command.cmd.upper(), _KEYWORDS, n=1)
+    close = get_close_matches(keyword, _KEYWORDS, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return _problem(source, command.start_line, f"unknown instruction {command.cmd}{hint}", invalid=True)
+    return _problem(
+        source,
+        command.start_line,
+        f"unknown instruction {keyword or source.line_text(command.start_line).strip()!r}{hint}",
+        invalid=True,
+    )
 
 
 def _problem(source: Source, line: int, message: str, *, invalid: bool) -> Problem:
@@ -339,7 +346,9 @@ class _Reader:
             if child.type == "comment":
                 start = max(position, whole.data.rfind(b"\n", 0, start) + 1)
             builder.add(whole, position, start)
-            position = child.end_byte
+            # BuildKit drops empty lines between continuations as well.
+            empty = _EMPTY_LINES.match(whole.data, child.end_byte, body.end_byte)
+            position = empty.end() if empty else child.end_byte
         builder.add(whole, position, body.end_byte)
         markers = [child for child in body.named_children if child.type == "heredoc_marker"]
         if heredocs and len(markers) == 1 and _is_marker_alone(builder, markers[0]):

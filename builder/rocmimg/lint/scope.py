@@ -191,7 +191,9 @@ class Scopes:
             if not defaults:
                 return None
             if binding.pair.value is None:
-                return self._global(name, variant.arguments)
+                declared = self.globals.get(name)
+                empty = declared is None or declared.pair.value is None
+                return "" if empty else self._global(name, variant.arguments)
         text = unquote(binding.pair.value or "")
         before = binding.instruction.index
 

@@ -172,13 +172,9 @@ class Git:
         return self.operands[0] if self.verb == "clone" and self.operands else None
 
     @property
-    def directory(self) -> str:
-        """Where a clone goes, as written."""
-        if self.verb != "clone" or not self.operands:
-            return ""
-        if len(self.operands) > 1:
-            return self.operands[1].value
-        return posixpath.basename(self.operands[0].value.rstrip("/")).removesuffix(".git")
+    def directory(self) -> Word | None:
+        """The folder that a clone names."""
+        return self.operands[1] if self.verb == "clone" and len(self.operands) > 1 else None
 
 
 _GIT_VALUES: Final = frozenset(  # options with a value
@@ -227,6 +223,6 @@ def git(command: Command) -> Git | None:
     return Git(command=command, verb=verb, operands=tuple(operands), ref=ref)
 
 
-def urls(command: Command) -> list[Word]:
-    """Arguments that are http addresses, or variables in such a place."""
-    return [word for word in command.words if re.match(r"['\"]?https?://", word.value)]
+def clone_folder(url: str) -> str:
+    """The folder that git makes for a repository."""
+    return posixpath.basename(url.rstrip("/")).removesuffix(".git")

@@ -72,7 +72,7 @@ def check(file: LintFile) -> Iterable[Hit]:
                         message="unsafe-best-match takes the highest version of any index: a newer CUDA torch wins",
                         level=Level.WARNING,
                     )
-    open_installs: dict[int, list[PipInstall]] = {}
+    open_installs: list[PipInstall] = []
     torch_in: set[int] = set()
     for run, command in file.commands():
         install = pip_install(command)
@@ -90,11 +90,11 @@ def check(file: LintFile) -> Iterable[Hit]:
             resolves = (bool(install.projects) and not own) or install.has("-r", "--requirement")
             resolves |= any(need.name in _NEEDS_TORCH for need in install.requirements)
             if has_torch and resolves and not _from_rocm(file, run, install):
-                open_installs.setdefault(stage.index, []).append(install)
+                open_installs.append(install)
         if any(need.name == "torch" for need in install.requirements):
             torch_in.add(stage.index)
-    for installs in open_installs.values():
-        first, *more = installs
+    if open_installs:
+        first, *more = open_installs
         yield Hit(
             start=first.command.start,
             end=first.after_install,

@@ -12,7 +12,7 @@ from rocmimg.lint.scope import Binding
 
 _BUILD_ONLY: Final = re.compile(
     r"SETUPTOOLS_SCM_PRETEND_VERSION.*|SCCACHE_\w+|CCACHE_\w+|DEBIAN_FRONTEND|MAX_JOBS|CARGO_BUILD_JOBS|NVCC_THREADS"
-    r"|(?:http|https|ftp|all)_proxy|(?:HTTP|HTTPS|FTP|ALL)_PROXY|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|UV_INDEX_STRATEGY"
+    r"|(?:http|https|ftp|all)_proxy|(?:HTTP|HTTPS|FTP|ALL)_PROXY|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL"
     r"|CMAKE_BUILD_PARALLEL_LEVEL|MAKEFLAGS"
 )
 _ARCH_LIST: Final = frozenset(
@@ -49,10 +49,11 @@ def check(file: LintFile) -> Iterable[Hit]:
     for variant in file.scopes.variants:
         found.update({binding.pair.start: binding for binding in file.scopes.env(final, variant).values()})
     for _, binding in sorted(found.items()):
-        name, value = binding.pair.name, (binding.pair.value or "").strip("\"'")
+        name = binding.pair.name
+        value = file.scopes.value(final, len(file.dockerfile.instructions), name, file.scopes.default)
         if name in _ARCH_LIST:
             yield from _foreign(file, binding)
-        elif _BUILD_ONLY.fullmatch(name) and value:
+        elif _BUILD_ONLY.fullmatch(name) and value != "":
             yield Hit(
                 start=binding.pair.start,
                 end=binding.pair.end,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.expand import uses
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command, Word
-from rocmimg.lint.views import FULL_SHA, Git, git, pip_install
+from rocmimg.lint.views import FULL_SHA, Git, clone_folder, git, pip_install
 
 _SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
 _TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
@@ -77,21 +78,32 @@ def check(file: LintFile) -> Iterable[Hit]:
             for need in install.requirements if install else ():
                 yield from _git_requirement(file, run, need.word)
         elif operation.verb == "clone" and operation.url is not None:
-            sources.clone(run, operation, posixpath.join(command.cwd or "?", _resolved(file, run, operation.directory)))
+            sources.clone(run, operation, _path(file, run, operation, operation.url))
         elif operation.verb in {"checkout", "switch", "reset", "fetch"}:
             sources.checkout(run, operation)
-    for run, command, word in sources.refs.values():
-        yield from _hit(file, run, command, word)
-    for run, command, ref in sources.clones.values():
-        if ref is not None:
-            yield from _hit(file, run, command, ref)
-        else:
+    named = [*sources.refs.values(), *((run, command, ref) for run, command, ref in sources.clones.values() if ref)]
+    yield from _once(hit for place in named for hit in _hit(file, *place))
+    for _, command, ref in sources.clones.values():
+        if ref is None:
             message = "the default branch is cloned and nothing is checked out: every build takes another commit"
             yield Hit(start=command.start, end=command.end, message=message)
 
 
-def _resolved(file: LintFile, run: Run, text: str) -> str:
-    return file.resolve(run, Word(value=text, start=0, end=0, literal="$" not in text)) or text
+def _once(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """One hit for all places that take the same ref."""
+    groups: dict[str, list[Hit]] = {}
+    for hit in hits:
+        groups.setdefault(hit.message, []).append(hit)
+    for first, *more in groups.values():
+        yield replace(first, more=tuple(hit.start for hit in more))
+
+
+def _path(file: LintFile, run: Run, operation: Git, url: Word) -> str:
+    if operation.directory is not None:
+        folder = file.resolve(run, operation.directory) or operation.directory.value
+    else:
+        folder = clone_folder(file.resolve(run, url) or url.value)
+    return posixpath.join(operation.command.cwd or "?", folder)
 
 
 def _git_requirement(file: LintFile, run: Run, word: Word) -> Iterator[Hit]:

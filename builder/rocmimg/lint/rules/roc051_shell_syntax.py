@@ -48,20 +48,29 @@ def _place(run: Run, text: Mapped) -> tuple[int, int]:
 
 def check(file: LintFile) -> Iterable[Hit]:
     for run in file.runs:
-        for text, _ in run.script.texts:
-            if not text.data.strip():
-                continue
-            refusal = _refusal(text)
-            suspect = bool(run.script.errors)
-            if refusal:
-                start, end = _place(run, text)
-                yield Hit(start=start, end=end, message=f"the shell does not read this: {refusal}")
-                break
-            if refusal is None and suspect:
-                start, end = _place(run, text)
-                message = "this does not look like valid shell (no bash here to ask)"
-                yield Hit(start=start, end=end, message=message, level=Level.WARNING)
-                break
+        hit = _hit(run)
+        if hit is not None:
+            yield hit
+
+
+def _hit(run: Run) -> Hit | None:
+    texts = [text for text, _ in run.script.texts if text.data.strip()]
+    for text in texts:
+        refusal = _refusal(text)
+        if refusal:
+            start, end = _place(run, text)
+            return Hit(start=start, end=end, message=f"the shell does not read this: {refusal}")
+        if refusal is None and run.script.errors:
+            start, end = _place(run, text)
+            message = "this does not look like valid shell (no bash here to ask)"
+            return Hit(start=start, end=end, message=message, level=Level.WARNING)
+    if run.script.errors:
+        start, end, _ = run.script.errors[0]
+        message = (
+            "bash accepts this, but the reader of these rules loses its way here: the rest of the RUN is unchecked"
+        )
+        return Hit(start=start, end=max(end, start + 1), message=message, level=Level.NOTE)
+    return None
 
 
 RULE: Final = Rule(

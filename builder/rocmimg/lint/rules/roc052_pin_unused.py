@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.expand import uses
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.views import git
+from rocmimg.lint.views import clone_folder, git
 
 _EXACT: Final = ("COMMIT", "SHA", "REF", "REVISION")
 _LOOSE: Final = ("TAG", "BRANCH")
@@ -30,7 +29,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         if operation is None or operation.verb != "clone" or operation.url is None:
             continue
         names = [use.name for use in uses(operation.url.value)]
-        stem = names[0] if names else posixpath.basename(operation.url.value).removesuffix(".git")
+        stem = names[0] if names else clone_folder(operation.url.value)
         prefix = re.sub(r"_(REPO|URL|GIT|REPOSITORY|REPO_URL|GIT_URL)$", "", re.sub(r"\W", "_", stem).upper())
         variant = file.scopes.variants_of(run.stage)[0]
         for suffixes in (_EXACT, _LOOSE):

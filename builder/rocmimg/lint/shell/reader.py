@@ -70,10 +70,10 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
-def read(text: Mapped, *, shell: tuple[str, ...], cwd: str | None) -> Script:
-    """Read a script; `shell` is the interpreter with its options (``/bin/bash -o pipefail -c``)."""
+def read(text: Mapped, *, interpreter: tuple[str, ...], cwd: str | None) -> Script:
+    """Read a script; `interpreter` is the shell with its options (``/bin/bash -o pipefail -c``)."""
     script = Script()
-    _Reader(script, nesting=0).run(text, shell, State(cwd))
+    _Reader(script, nesting=0).run(text, interpreter, State(cwd))
     return script
 
 
