@@ -26,7 +26,8 @@ _SHA_BYTES: Final = 20
 _FETCH_AT_ONCE: Final = 20_000
 
 
-def _git(folder: Path, *words: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def run_git(folder: Path, *words: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """One git command in a folder; never asks for a password. Raises SourceError where git is not installed."""
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *words],
@@ -59,7 +60,7 @@ class GitRepository:
         self.name = name
         self.cached = cached
         """True for a clone of ours, which may be fetched into."""
-        probe = _git(folder, "rev-parse", "--is-shallow-repository", "--absolute-git-dir")
+        probe = run_git(folder, "rev-parse", "--is-shallow-repository", "--absolute-git-dir")
         if probe.returncode:
             raise SourceError(
                 f"{name} is not a git repository",
@@ -69,7 +70,7 @@ class GitRepository:
         shallow, git_dir = probe.stdout.decode().split("\n")[:2]
         self.shallow = shallow == "true"
         self.git_dir = Path(git_dir)
-        self.partial = not _git(folder, "config", "--get", "remote.origin.promisor").returncode
+        self.partial = not run_git(folder, "config", "--get", "remote.origin.promisor").returncode
         self._trees: dict[str, dict[str, tuple[bool, str]]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -100,7 +101,7 @@ class GitRepository:
     def find(self, ref: str) -> str | None:
         """Like ``resolve``, from what is on this machine; None where there is no such ref."""
         for name in (f"refs/tags/{ref}", ref, f"refs/heads/{ref}", f"refs/remotes/origin/{ref}"):
-            found = _git(self.folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            found = run_git(self.folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
             if not found.returncode:
                 return found.stdout.decode().strip()
         return None
@@ -109,7 +110,7 @@ class GitRepository:
         """True for a full SHA or a tag: names that are not meant to move."""
         if FULL_SHA.fullmatch(ref):
             return True
-        return not _git(self.folder, "rev-parse", "--verify", "--quiet", f"refs/tags/{ref}").returncode
+        return not run_git(self.folder, "rev-parse", "--verify", "--quiet", f"refs/tags/{ref}").returncode
 
     def tags(self) -> dict[str, str]:
         """Tag names with the commits they mean."""
@@ -121,7 +122,7 @@ class GitRepository:
 
     def _refs(self, under: str) -> dict[str, str]:
         form = "%(refname) %(objectname) %(*objectname) %(objecttype) %(*objecttype)"
-        listed = _git(self.folder, "for-each-ref", f"--format={form}", under)
+        listed = run_git(self.folder, "for-each-ref", f"--format={form}", under)
         result: dict[str, str] = {}
         for line in listed.stdout.decode().splitlines():
             name, *rest = line.split(" ")
@@ -133,14 +134,14 @@ class GitRepository:
     def fetch(self, *refs: str) -> None:
         """Bring refs of the origin up to date; a single unknown SHA is asked for by itself."""
         words = ["fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/heads/*"]
-        result = _git(self.folder, *words)
+        result = run_git(self.folder, *words)
         if result.returncode:
             raise SourceError(
                 f"cannot fetch {self.name}", why=_said(result), next_step="check the network and the address"
             )
         for ref in refs:
             if FULL_SHA.fullmatch(ref) and self.find(ref) is None:
-                _git(self.folder, "fetch", "--quiet", "origin", ref)
+                run_git(self.folder, "fetch", "--quiet", "origin", ref)
 
     def listing(self, tree: str) -> dict[str, tuple[bool, str]]:
         """Entries of a tree: name -> (is a folder, object id). Submodules are left out."""
@@ -165,7 +166,7 @@ class GitRepository:
             return
         wanted = sorted(set(ids))
         for start in range(0, len(wanted), _FETCH_AT_ONCE):
-            result = _git(
+            result = run_git(
                 self.folder, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "origin", "--quiet", "--no-tags",
                 "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none", "--stdin",
                 data="\n".join(wanted[start : start + _FETCH_AT_ONCE]).encode(),
@@ -246,7 +247,7 @@ def clone(url: str) -> Path:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(unfinished)
         words = ["clone", "--quiet", "--bare", "--filter=blob:none", "--", url, str(unfinished)]
-        result = _git(folder, *words)
+        result = run_git(folder, *words)
         if result.returncode:
             raise SourceError(
                 f"cannot clone {url}",
