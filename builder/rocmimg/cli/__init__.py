@@ -29,7 +29,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("Check before the build", "Say what a build would do, and why."),
     "build": ("Build and prove", "Build images."),
     "test": ("Build and prove", "Check built images."),
+    "checks": ("Build and prove", "List what `rocmimg test` checks."),
     "doctor": ("Set up", "Check the engine and this machine."),
+    "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -14,9 +14,24 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+LOCKED: Final = "rocmimg.locked"
+
+
+def _remember_locked(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[LOCKED] = value
+
+
 def matrix_options(function: F) -> F:
-    """``--file`` and ``--set``: which matrix, changed how."""
+    """``--file``, ``--set`` and ``--locked``: which matrix, changed how."""
     for option in (
+        click.option(
+            "--locked",
+            is_flag=True,
+            envvar="ROCMIMG_LOCKED",
+            expose_value=False,
+            callback=_remember_locked,
+            help="Refuse what the lock does not pin; also ROCMIMG_LOCKED.",
+        ),
         click.option(
             "--set",
             "sets",
@@ -60,10 +75,31 @@ def load_selected(
     targets: tuple[str, ...] = (),
     archs: tuple[str, ...] = (),
     variants: tuple[str, ...] = (),
+    lock: bool = True,
 ) -> tuple[Matrix, list[str]]:
-    """The matrix with the ``--set`` values applied, and the ids of the selected cells."""
+    """The matrix with the ``--set`` values and the lock applied, and the ids of the selected cells.
+
+    With ``--locked`` a selected cell that the lock does not pin as a whole is a LockError; otherwise a note.
+    """
     from rocmimg.matrix import Selection, load, parse_set, select
 
     selection = Selection(ids=cells, targets=targets, archs=archs, variants=variants)
     matrix = load(file, sets=[parse_set(text) for text in sets], selection=selection)
-    return matrix, select(matrix.cells, selection)
+    chosen = select(matrix.cells, selection)
+    return _with_lock(matrix, chosen) if lock else matrix, chosen
+
+
+def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
+    from rocmimg.lock.file import lock_path
+
+    path = lock_path(matrix.path)
+    context = click.get_current_context(silent=True)
+    strict = bool(context and context.meta.get(LOCKED))
+    if not path.exists() and not strict:
+        return matrix
+    from rocmimg.lock.pin import pinned
+
+    matrix, notes = pinned(matrix, path, chosen, strict=strict)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    return matrix

@@ -1,4 +1,4 @@
-"""/usr/share/rocmimg/manifest.json: what an image says of itself. Nothing in it depends on when or where it was built."""
+"""/usr/share/rocmimg/manifest.json: what an image says of itself, whenever and wherever it was built."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 def image_manifest(cell: Cell, base: str, inputs: Mapping[str, str]) -> bytes:
     """The file's content.
 
-    ``recipe`` is the sha256 over ``inputs``. The plan's digest (the label io.rocmimg.plan) covers this file and the base
-    image's id as well, so it cannot stand here.
+    ``recipe`` is the sha256 over ``inputs``. The plan's digest (the label io.rocmimg.plan) covers this file and the
+    base image's id as well, so it cannot stand here.
     """
     name, _, digest = base.partition("@")
     content = {

@@ -1,0 +1,57 @@
+"""``rocmimg lock``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+if TYPE_CHECKING:
+    from rocmimg.lock.changes import Change
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 where a name means something else by now.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change, with links to compare.")
+@click.option("--accept-alarms", is_flag=True, help="Take over tags and files that should never have changed.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects: kind, what, before, after, link.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    check: bool,
+    diff: bool,
+    accept_alarms: bool,
+    as_json: bool,
+) -> int:
+    """Look up refs, base images and packages, and pin them in images.lock.yaml.
+
+    With a selection only its part is looked up; the rest of the lock stays.
+    """
+    from rocmimg.lock.update import update
+
+    if check and diff:
+        raise click.UsageError("--check and --diff exclude each other")
+    selected = bool(cells or targets or archs or variants)
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants, lock=False)
+    result = update(matrix, chosen if selected else None, write=not (check or diff), accept_alarms=accept_alarms)
+    if as_json:
+        click.echo(json.dumps([change.as_json() for change in result.changes], indent=2))
+    else:
+        _print(result.changes)
+        click.echo(result.summary, err=True)
+    return 1 if check and result.stale else 0
+
+
+def _print(changes: list[Change]) -> None:
+    for change in changes:
+        click.echo(str(change))

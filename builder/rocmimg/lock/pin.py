@@ -1,0 +1,108 @@
+"""A matrix with the lock's answers in the place of names: commits for refs, digests for bases, versions for bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rocmimg.errors import LockError, Position
+from rocmimg.lock.file import read_lock
+from rocmimg.lock.model import PYPI, Lock
+from rocmimg.lock.wants import requirement, wants_of
+from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.model import CellConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What images.yaml asks for and the lock does not have."""
+
+    what: str
+    position: Position
+    cells: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.what}"
+
+
+def pin(matrix: Matrix, lock: Lock) -> tuple[Matrix, list[Missing]]:
+    """``matrix`` as far as ``lock`` pins it, and what it does not."""
+    cells = tuple(_pinned(cell, lock) for cell in matrix.cells)
+    owners: dict[tuple[str, str, str], list[str]] = {}
+    for cell in matrix.cells:
+        for want in wants_of([cell]):
+            owners.setdefault(want.key, []).append(cell.id)
+    missing = [
+        Missing(str(want), want.position, tuple(owners[want.key]))
+        for want in wants_of(matrix.cells)
+        if not has(lock, want.key)
+    ]
+    return replace(matrix, cells=cells), missing
+
+
+def pinned(matrix: Matrix, path: Path, cell_ids: Iterable[str], *, strict: bool) -> tuple[Matrix, list[str]]:
+    """``matrix`` under the lock at ``path``, and a note on each thing that it does not pin for these cells.
+
+    Raises:
+        LockError: the lock is broken; or ``strict``, and it is missing or does not pin everything.
+    """
+    lock = read_lock(path)
+    if lock is None:
+        raise LockError(f"there is no {path.name}", next_step="run `rocmimg lock` and commit the file")
+    matrix, missing = pin(matrix, lock)
+    chosen = set(cell_ids)
+    chosen |= {base for cell in matrix.cells if cell.id in chosen and (base := cell.base_cell)}
+    open_ends = [gap for gap in missing if chosen & set(gap.cells)]
+    if open_ends and strict:
+        raise LockError(
+            f"{path.name} does not fit {matrix.path.name}",
+            why="it does not pin\n  " + "\n  ".join(map(str, open_ends)) + "\n",
+            next_step="run `rocmimg lock` and commit the file",
+            position=open_ends[0].position,
+        )
+    return matrix, [f"{gap} is not in {path.name}, so it is taken as it is today" for gap in open_ends]
+
+
+def has(lock: Lock, key: tuple[str, str, str]) -> bool:
+    """Whether the lock answers a look-up."""
+    section, place, name = key
+    table: Mapping[str, object] = getattr(lock, section)
+    if section in ("images", "snapshots"):
+        return place in table
+    inner = table.get(place)
+    return isinstance(inner, Mapping) and name in inner
+
+
+def _pinned(cell: Cell, lock: Lock) -> Cell:
+    config = cell.config
+    base = config.base
+    if digest := lock.images.get(base.image):
+        base = base.model_copy(update={"image": f"{base.image}@{digest}"})
+    if base.rootfs and (moment := lock.snapshots.get(base.rootfs.snapshot)):
+        mirror = f"{base.rootfs.snapshot.rstrip('/')}/{moment}/"
+        base = base.model_copy(update={"rootfs": base.rootfs.model_copy(update={"mirror": mirror})})
+    components = tuple(_component(component, lock) for component in cell.components)
+    update: dict[str, object] = {
+        "base": base,
+        "components": {**config.components, **{c.name: c.config for c in components}},
+        "tools": _versions(config.tools, lock),
+        "pip": _versions(config.pip, lock),
+    }
+    pinned: CellConfig = config.model_copy(update=update)
+    return replace(cell, config=pinned, components=components)
+
+
+def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:
+    found = None if component.local else lock.git.get(component.config.repo, {}).get(component.config.ref)
+    tools = _versions(component.tools, lock)
+    if found is None:
+        return replace(component, tools=tools)
+    config = component.config.model_copy(update={"ref": found.commit})
+    return replace(component, tools=tools, config=config, ref=component.config.ref)
+
+
+def _versions(packages: Mapping[str, str], lock: Lock) -> Mapping[str, str]:
+    known = lock.packages.get(PYPI, {})
+    found = {name: known.get(requirement(name, spec)) for name, spec in packages.items()}
+    return {name: answer.version if (answer := found[name]) else spec for name, spec in packages.items()}

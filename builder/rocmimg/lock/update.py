@@ -1,0 +1,52 @@
+"""Bring a lock up to date, or say what that would change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rocmimg.errors import LockError
+from rocmimg.lock.changes import Change, changes, merged
+from rocmimg.lock.file import lock_path, read_lock, write_lock
+from rocmimg.lock.model import Lock
+from rocmimg.lock.resolve import resolve
+from rocmimg.lock.wants import wants_of
+from rocmimg.matrix.cell import Matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What became of the lock."""
+
+    changes: list[Change]
+    stale: bool
+    """Whether the lock on disk is not what the look-ups say."""
+    summary: str
+
+
+def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, accept_alarms: bool = False) -> Update:
+    """Look up what the cells (None for all) ask for, and write the lock where ``write``.
+
+    Raises:
+        LockError: a look-up failed, or a name that should never move did; the file is then as it was.
+    """
+    path = lock_path(matrix.path)
+    old = read_lock(path)
+    chosen = [cell for cell in matrix.cells if cell_ids is None or cell.id in cell_ids]
+    wants = wants_of(chosen)
+    keep = {want.key for want in wants_of(matrix.cells)} if cell_ids is not None else set()
+    new = merged(old or Lock(), resolve(wants), keep)
+    found = changes(old or Lock(), new)
+    alarms = [change for change in found if change.kind == "alarm"]
+    count = f"{len(wants)} names looked up"
+    if not write:
+        told = f"{len(found)} changes" if found else f"{path.name} is current" if old else f"there is no {path.name}"
+        return Update(changes=found, stale=bool(found) or old is None, summary=f"{count}; {told}")
+    if alarms and not accept_alarms:
+        raise LockError(
+            "what should never move has moved",
+            why="\n  " + "\n  ".join(map(str, alarms)) + "\n",
+            next_step="find out why; `rocmimg lock --accept-alarms` takes it over",
+        )
+    wrote = write_lock(new, path)
+    return Update(changes=found, stale=False, summary=f"{count}; {path.name} {'written' if wrote else 'is current'}")

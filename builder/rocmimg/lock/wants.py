@@ -1,0 +1,89 @@
+"""What of a matrix has to be looked up: every ref, base, package and snapshot, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rocmimg.errors import Position
+from rocmimg.lock.model import PYPI
+from rocmimg.matrix.cell import Cell, ResolvedComponent
+from rocmimg.matrix.model import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """One thing to look up; ``position`` is where images.yaml first asks for it."""
+
+    section: str
+    """The section of the lock: git, images, packages or snapshots."""
+    place: str
+    """Repository, index or snapshot service; the image itself for a base."""
+    name: str
+    """Ref or requirement; empty for a base and a snapshot."""
+    position: Position
+    network: Network
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.section, self.place, self.name
+
+    def __str__(self) -> str:
+        match self.section:
+            case "git":
+                return f"{self.place} {self.name}"
+            case "packages":
+                return f"{self.name} of {self.place}"
+        return self.place
+
+
+def wants_of(cells: Iterable[Cell]) -> list[Want]:
+    """What these cells ask for, in the order of images.yaml."""
+    found: dict[tuple[str, str, str], Want] = {}
+    for cell in cells:
+        for want in _of_cell(cell):
+            found.setdefault(want.key, want)
+    return list(found.values())
+
+
+def _of_cell(cell: Cell) -> Iterator[Want]:
+    network = cell.config.network
+
+    def want(section: str, place: str, name: str, *path: str | int) -> Want:
+        return Want(section=section, place=place, name=name, position=cell.position(*path), network=network)
+
+    base = cell.config.base
+    if base.image and "@" not in base.image:
+        yield want("images", base.image, "", "base", "image")
+    if base.rootfs and base.rootfs.snapshot:
+        yield want("snapshots", base.rootfs.snapshot, "", "base", "rootfs", "snapshot")
+    for component in cell.components:
+        if not component.local and component.config.repo:
+            yield want("git", component.config.repo, component.config.ref, "components", component.name, "ref")
+        for name, spec in component.tools.items():
+            yield want("packages", PYPI, requirement(name, spec), "components", component.name, "tools", name)
+        for index, name, version in wheels_of(component):
+            yield want("packages", index, f"{name}=={version}", "components", component.name, "options", name)
+    for table in ("tools", "pip"):
+        packages: Mapping[str, str] = getattr(cell.config, table)
+        for name, spec in packages.items():
+            yield want("packages", PYPI, requirement(name, spec), table, name)
+
+
+def requirement(name: str, spec: str) -> str:
+    """``cmake`` and ``<4``, or ``cmake`` and ``4.1``, as pip writes them."""
+    return f"{name}{spec}" if spec[0] in "<>=!~" else f"{name}=={spec}"
+
+
+def wheels_of(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:
+    """Index, distribution and version of what a recipe installs from an index of its own.
+
+    Such a recipe has an option ``index``, and one option for each distribution that it provides.
+    """
+    index = component.options.get("index")
+    if not isinstance(index, str):
+        return
+    for option, value in component.options.items():
+        name = option.replace("_", "-")
+        if name in component.recipe.provides and isinstance(value, str) and value:
+            yield index, name, value
