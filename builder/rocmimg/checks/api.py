@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -58,6 +58,32 @@ def not_applicable(reason: str) -> NoReturn:
     raise NotApplicable(reason)
 
 
+class Probe(Mapping[str, Any]):
+    """The probe's answer; a section that it could not fill is a proof that is missing."""
+
+    def __init__(self, answer: Mapping[str, Any]) -> None:
+        self._answer = answer
+
+    @property
+    def error(self) -> str:
+        """Why the probe did not run at all; empty where it did."""
+        return str(self._answer.get("error", ""))
+
+    def __getitem__(self, section: str) -> Any:
+        if self.error:
+            not_run("the probe did not run in the image")
+        found = self._answer[section]
+        if isinstance(found, dict) and set(found) == {"error"}:
+            not_run(f"the probe found no {section}: {found['error']}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answer)
+
+    def __len__(self) -> int:
+        return len(self._answer)
+
+
 class Image:
     """The image under test: the fixture ``image``."""
 
@@ -69,7 +95,7 @@ class Image:
         """The image's configuration as the engine says it: :class:`rocmimg.engine.ImageDetail` as a mapping."""
         self.history: Sequence[Mapping[str, Any]] = order.history
         """Its layers, oldest first: :class:`rocmimg.engine.HistoryEntry` as mappings."""
-        self.probe = probe
+        self.probe = Probe(probe)
         """What the probe found inside; see rocmimg/checks/probe/main.py for its keys."""
         self.gpu: Gpu | None = order.gpu
         """The device that this run has leased."""

@@ -46,6 +46,8 @@ class PlannedComponent(_Record):
     """Where its sources lie in the image."""
     ref: str
     """Empty for local sources."""
+    archs: tuple[str, ...]
+    """What it is compiled for."""
     requires: tuple[str, ...]
 
 
@@ -137,6 +139,7 @@ def planned(image: ImagePlan, digest: str) -> PlannedImage:
                 install=component.install or "",
                 checkout=f"{config.workdir}/{component.directory}",
                 ref="" if component.local else component.config.ref,
+                archs=component.archs or cell.archs,
                 requires=component.config.requires,
             )
             for component in cell.components

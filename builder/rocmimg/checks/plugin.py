@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if path := config.getoption("--rocmimg-order"):
         order = Order.model_validate_json(path.read_bytes())
         config.stash[_ORDER] = order
+        config.pluginmanager.register(Recorder(order))
         config.stash[_IMAGE] = Image(order, json.loads(order.probe.read_bytes()))
 
 
@@ -60,6 +61,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if describe(item).tier not in order.tiers]
         items[:] = [item for item in items if describe(item).tier in order.tiers]
         config.hook.pytest_deselected(items=left_out)
+
+
+class Recorder:
+    """Announces what is going to run, so that what never came to its end is missed; and files that cannot be read."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            info = describe(item)
+            blank = CheckResult(id=info.id, tier=info.tier, classes=info.classes, title=info.title, status="not-run")
+            _write(self._order, blank)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            why = f"it cannot be read: {report.longreprtext[-_REASON_LIMIT:]}"
+            name = Path(report.nodeid).stem
+            _write(self._order, CheckResult(id=name, tier="image", classes=(), status="failed", reason=why))
+
+
+def _write(order: Order, result: CheckResult) -> None:
+    with order.results.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(result)) + "\n")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -106,8 +131,7 @@ def pytest_runtest_makereport(
             **verdict,
         )
         image.notes.clear()
-        with order.results.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(waived(result, order, datetime.now(UTC).date()))) + "\n")
+        _write(order, waived(result, order, datetime.now(UTC).date()))
     return report
 
 

@@ -1,0 +1,101 @@
+"""The AMD GPUs of this machine: which there are, whose turn it is, and how a container gets one.
+
+The engine must run on this machine: its containers' devices are looked up here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rocmimg.checks.order import Gpu
+from rocmimg.engine.host import gpu_nodes, node_groups
+
+TOPOLOGY: Final = Path("/sys/class/kfd/kfd/topology/nodes")
+SHM_BYTES: Final = 16 << 30
+"""What collectives of one node need; Docker gives 64 MiB."""
+_POLL_S: Final = 0.5
+
+
+def gpus(topology: Path = TOPOLOGY, dev: Path = Path("/dev")) -> tuple[Gpu, ...]:
+    """The GPUs that the kernel driver lists, in its order; empty without one."""
+    found: list[Gpu] = []
+    if not gpu_nodes(dev):
+        return ()
+    for node in sorted(topology.glob("*"), key=lambda path: int(path.name)):
+        try:
+            said = dict(line.split(" ", 1) for line in (node / "properties").read_text().splitlines() if " " in line)
+            name = (node / "name").read_text().strip() if (node / "name").exists() else ""
+        except OSError:
+            continue  # a node of a GPU that this user may not see
+        version = int(said.get("gfx_target_version", "0"))
+        if version:
+            render = dev / "dri" / f"renderD{said.get('drm_render_minor', '').strip()}"
+            found.append(Gpu(index=len(found), arch=gfx_name(version), render=str(render), name=name))
+    return tuple(found)
+
+
+def gfx_name(version: int) -> str:
+    """gfx_target_version of the driver (90402) as LLVM names it (gfx942)."""
+    major, minor, step = version // 10000, version // 100 % 100, version % 100
+    return f"gfx{major}{minor:x}{step:x}"
+
+
+def why_none(found: Sequence[Gpu], archs: Sequence[str]) -> str:
+    """The reason to give where no GPU of ``found`` fits; empty where one does."""
+    if not found:
+        return "no AMD GPU"
+    if any(gpu.arch in archs for gpu in found):
+        return ""
+    return f"found {', '.join(sorted({gpu.arch for gpu in found}))}, need {' or '.join(archs)}"
+
+
+@contextlib.contextmanager
+def leased(found: Sequence[Gpu], archs: Sequence[str]) -> Iterator[Gpu | None]:
+    """One GPU of ``archs`` for as long as the block lasts, waiting for it; None where there is none.
+
+    A lock file a GPU in the folder for temporary files, so that runs of other processes wait too.
+    """
+    fitting = [gpu for gpu in found if gpu.arch in archs]
+    if not fitting:
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        yield _take(fitting, stack)
+
+
+def _take(fitting: Sequence[Gpu], stack: contextlib.ExitStack) -> Gpu:
+    while True:
+        for gpu in fitting:
+            name = re.sub(r"\W", "-", gpu.render)
+            descriptor = os.open(Path(tempfile.gettempdir()) / f"rocmimg{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            stack.callback(os.close, descriptor)
+            return gpu
+        time.sleep(_POLL_S)
+
+
+def container_options(gpu: Gpu | None) -> dict[str, Any]:
+    """What a container needs to use ``gpu``, as fields of ContainerSpec."""
+    if gpu is None:
+        return {}
+    nodes = ("/dev/kfd", gpu.render)
+    return {
+        "devices": nodes,
+        "group_add": tuple(node_groups(nodes)),
+        "ipc": "host",
+        "shm_bytes": SHM_BYTES,
+        "cap_add": ("SYS_PTRACE",),
+        "security_opt": ("seccomp=unconfined",),
+    }

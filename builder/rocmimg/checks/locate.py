@@ -1,0 +1,41 @@
+"""The built image of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rocmimg.build import ImageIndex, decide_all
+from rocmimg.engine import ImageInfo
+from rocmimg.plan import ImagePlan, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A cell and the image that stands for it."""
+
+    plan: ImagePlan
+    image: ImageInfo | None
+    digest: str
+    """The plan's digest; empty while its base is not there."""
+    reason: str = ""
+    """Why there is no image, or how it differs from the plan."""
+
+
+def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> list[Subject]:
+    """For each cell the image that carries its tag; where none does, the newest that was built for it."""
+    listed = tuple(images)
+    index = ImageIndex(listed)
+    decisions = {decision.id: decision for decision in decide_all(plan, listed)}
+    found: list[Subject] = []
+    for cell_id in cells:
+        image = plan[cell_id]
+        decision = decisions[cell_id]
+        tagged = next((info for tag in image.cell.tags if (info := index.find(tag))), None)
+        chosen = tagged or next(iter(index.of_cell(cell_id)), None)
+        if chosen is None:
+            reason = f"there is no image: run `rocmimg build {cell_id}`"
+        else:
+            reason = "" if decision.action == "up to date" else f"not what the plan says: {'; '.join(decision.reasons)}"
+        found.append(Subject(plan=image, image=chosen, digest=decision.digest or "", reason=reason))
+    return found

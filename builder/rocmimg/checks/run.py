@@ -1,0 +1,214 @@
+"""Judge images: one container, one probe and one pytest process each, several images at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rocmimg.checks import device
+from rocmimg.checks.coverage import coverage
+from rocmimg.checks.inside import probe
+from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier
+from rocmimg.checks.order import Gpu, Order, Waiver, planned
+from rocmimg.checks.suites import command, environment
+from rocmimg.engine import ContainerSpec
+from rocmimg.errors import RocmimgError
+from rocmimg.plan import LABEL_DIGEST
+
+if TYPE_CHECKING:
+    from rocmimg.checks.locate import Subject
+    from rocmimg.engine import Container, Engine
+
+SUITE_LIMIT_S: Final = 3600
+"""For all checks of one image together; each command in the container has its own, much smaller limit."""
+_PIDS: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to judge."""
+
+    tiers: tuple[Tier, ...] = TIERS
+    jobs: int = 2
+    """Images at once."""
+    results: Path = Path("build/results")
+    """Where <cell>.json and <cell>.log are written."""
+    project: Path = Path()
+    """The folder of images.yaml, where a target's own checks are looked up."""
+    export_kernels: Path | None = None
+
+
+class Run:
+    """One ``rocmimg test``."""
+
+    def __init__(self, engine: Engine, options: Options, on_result: Callable[[ImageResult], None]) -> None:
+        self._engine = engine
+        self._options = options
+        self._on_result = on_result
+        self._gpus = device.gpus()
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def __call__(self, subjects: Sequence[Subject]) -> list[ImageResult]:
+        """One result a subject, in their order; a defect of one costs that one only.
+
+        Raises:
+            EngineError: the engine does not describe itself.
+        """
+        with ThreadPoolExecutor(self._options.jobs) as pool:
+            try:
+                return list(pool.map(self._judged, subjects))
+            except BaseException:
+                self._stop()
+                raise
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            for child in self._children:
+                child.terminate()
+        self._engine.close()  # removes the containers, which ends what runs in them
+
+    def _judged(self, subject: Subject) -> ImageResult:
+        began = time.monotonic()
+        blank = ImageResult(
+            id=subject.plan.id,
+            target=subject.plan.cell.target,
+            gpu_arch=subject.plan.cell.arch,
+            image=next(iter(subject.image.tags), "") if subject.image else "",
+            image_id=subject.image.id if subject.image else "",
+            digest=subject.image.labels.get(LABEL_DIGEST, "") if subject.image else "",
+            repo_digests=subject.image.digests if subject.image else (),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=0.0,
+            engine=f"{self._engine.info.kind} {self._engine.info.version}",
+            device="",
+            checks=(),
+            reason=subject.reason,
+        )
+        if subject.image is None:
+            return blank
+        log = self._options.results / f"{subject.plan.id}.log"
+        try:
+            result = self._judge(subject, replace(blank, reason="", log=str(log)), log)
+        except RocmimgError as error:
+            result = replace(blank, reason=str(error))
+        notes = (subject.reason,) if subject.reason else ()
+        result = replace(result, seconds=time.monotonic() - began, notes=notes)
+        _write(self._options.results / f"{subject.plan.id}.json", result)
+        self._on_result(result)
+        return result
+
+    def _judge(self, subject: Subject, blank: ImageResult, log: Path) -> ImageResult:
+        archs = subject.plan.cell.archs
+        no_gpu = device.why_none(self._gpus, archs)
+        with (
+            tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
+            device.leased(self._gpus, archs) as gpu,
+            self._engine.run(self._spec(blank.image_id, gpu)) as container,
+        ):
+            checks, answer = self._checks(subject, container, Path(scratch), log, gpu, no_gpu)
+            return replace(
+                blank,
+                device=f"{gpu.arch} {gpu.name}".strip() if gpu else "",
+                checks=checks,
+                coverage=coverage(answer.get("files", {}), archs),
+            )
+
+    def _spec(self, image_id: str, gpu: Gpu | None) -> ContainerSpec:
+        memory = self._engine.info.memory_bytes * 3 // 4 // self._options.jobs
+        return ContainerSpec(
+            image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **device.container_options(gpu)
+        )
+
+    def _checks(
+        self, subject: Subject, container: Container, scratch: Path, log: Path, gpu: Gpu | None, no_gpu: str
+    ) -> tuple[tuple[CheckResult, ...], dict[str, Any]]:
+        expect = planned(subject.plan, subject.digest)
+        tiers = self._options.tiers
+        answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
+        (scratch / "probe.json").write_text(json.dumps(answer))
+        detail = self._engine.image(container_image := subject.image.id if subject.image else "")
+        order = Order(
+            planned=expect,
+            detail=asdict(detail) if detail else {},
+            history=tuple(asdict(entry) for entry in self._engine.history(container_image)),
+            container=container.id,
+            tiers=tiers,
+            waivers=tuple(
+                Waiver(check=waiver.check, reason=waiver.reason, until=waiver.until)
+                for waiver in subject.plan.cell.config.checks.waivers
+            ),
+            gpu=gpu,
+            no_gpu=no_gpu,
+            probe=scratch / "probe.json",
+            results=scratch / "results.jsonl",
+            folder=scratch,
+            export_kernels=self._options.export_kernels,
+        )
+        (scratch / "order.json").write_text(order.model_dump_json())
+        own = subject.plan.cell.config.checks.folder
+        folder = self._options.project / own if own else None
+        log.parent.mkdir(parents=True, exist_ok=True)
+        ended = self._suite(command(folder, scratch / "order.json"), log)
+        return _read(order.results, ended, log), answer
+
+    def _suite(self, command: list[str], log: Path) -> str:
+        """Run pytest; how it ended where that was not of its own accord."""
+        with log.open("wb") as output:
+            with self._lock:
+                if self._stopped:
+                    return "the run was stopped"
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(os.environ)
+                )
+                self._children.add(child)
+            try:
+                code = child.wait(SUITE_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+                return f"the suite hangs: ended after {SUITE_LIMIT_S} s"
+            finally:
+                with self._lock:
+                    self._children.discard(child)
+        return "" if code in (0, 1) else f"pytest ended with exit code {code}"
+
+
+def run(
+    subjects: Sequence[Subject], engine: Engine, options: Options, on_result: Callable[[ImageResult], None]
+) -> list[ImageResult]:
+    """Judge ``subjects``; ``on_result`` is called with each as it is done, from any thread. See :class:`Run`."""
+    return Run(engine, options, on_result)(subjects)
+
+
+def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
+    """The lines of the plugin; what was announced and has no result was not run."""
+    results: dict[str, CheckResult] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        record = json.loads(line)
+        results[record["id"]] = CheckResult(**{**record, "classes": tuple(record["classes"])})
+    if not results:
+        raise RocmimgError("the suite did not start", why=ended or "it has no checks", next_step=f"see {log}")
+    why = ended or "the suite ended before it"
+    return tuple(
+        replace(one, reason=why) if one.status == "not-run" and not one.reason else one for one in results.values()
+    )
+
+
+def _write(path: Path, result: ImageResult) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    part.replace(path)

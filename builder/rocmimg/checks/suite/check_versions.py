@@ -1,0 +1,69 @@
+"""Versions and commits that say what was built."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rocmimg.checks import Image, check, fail, not_applicable, not_run
+
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_LOCAL_COMMIT: Final = re.compile(r"\+(?:.*\.)?g([0-9a-f]{7,40})")
+_TAG: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*.*)")
+
+
+@check("version-stamp", tier="image", classes=["F11"])
+def check_version_stamp(image: Image) -> None:
+    """A component's version is that of its checkout, not another component's."""
+    by_checkout = {one["checkout"]: one for one in image.probe["distributions"] if one["checkout"]}
+    seen = 0
+    for component in image.expect.components:
+        one = by_checkout.get(component.checkout)
+        head = image.probe["git"].get(component.name)
+        if not one or not head:
+            continue
+        seen += 1
+        stamped = _LOCAL_COMMIT.search(one["version"])
+        if stamped and head["head"] and not head["head"].startswith(stamped[1]):
+            _wrong(f"{one['name']} calls itself {one['version']}, its checkout is at {head['head'][:12]}")
+        tag = _TAG.fullmatch(head["tag"])
+        if tag and _normal(one["version"].partition("+")[0]) != _normal(tag[1]):
+            _wrong(f"{one['name']} calls itself {one['version']}, its checkout is {head['tag']}")
+    if not seen:
+        not_applicable("no component is installed from a git checkout in the image")
+
+
+def _normal(version: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
+
+
+def _wrong(what: str) -> None:
+    fail(
+        what,
+        cause="SETUPTOOLS_SCM_PRETEND_VERSION of one project was still set while another was installed",
+        cure="set it for the one command that needs it, as SETUPTOOLS_SCM_PRETEND_VERSION_FOR_<NAME>",
+    )
+
+
+@check("pins", tier="image", classes=["F33"])
+def check_pins(image: Image) -> None:
+    """Each checkout is at the commit that images.yaml pins."""
+    pinned = {component.name: component.ref for component in image.expect.components if component.ref}
+    heads = {name: found["head"] for name, found in image.probe["git"].items() if name in pinned}
+    if not heads:
+        not_applicable("no component has a git checkout in the image")
+    for name, head in heads.items():
+        if _COMMIT.fullmatch(pinned[name]) and head != pinned[name]:
+            fail(
+                f"{name} is at {head[:12]}, the pin is {pinned[name][:12]}",
+                cause="the image is older than the pin, or a step checked something else out",
+                cure="rebuild it",
+            )
+    image.note(heads=heads)
+    if moving := sorted(name for name in heads if not _COMMIT.fullmatch(pinned[name])):
+        not_run(f"{', '.join(f'{name} is pinned to {pinned[name]!r}' for name in moving)}, which can move: lock it")

@@ -1,0 +1,84 @@
+"""Where the checks are, and how pytest is called on them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from rocmimg.checks.model import TIERS, CheckInfo
+
+_FOLDERS: Final = ("suite", "kernels")
+
+
+def folders(own: Path | None) -> list[Path]:
+    """The built-in suite, then the project's own checks."""
+    here = Path(__file__).parent
+    return [*(here / name for name in _FOLDERS), *([own] if own else [])]
+
+
+def _options(own: Path | None) -> list[str]:
+    return [
+        *("-c", "/dev/null", "--rootdir", str(Path(__file__).parent), "--import-mode=importlib"),
+        *("-p", "no:cacheprovider", "-p", "rocmimg.checks.plugin", "--continue-on-collection-errors"),
+        *("-o", "python_files=check_*.py", "-o", "python_functions=check_*", "--tb=short", "-q", "-rs", "--no-header"),
+        *map(str, folders(own)),
+    ]
+
+
+def command(own: Path | None, order: Path) -> list[str]:
+    """The command line that judges the image of ``order``."""
+    return [sys.executable, "-m", "pytest", *_options(own), f"--rocmimg-order={order}"]
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment for it: what the user's own pytest is told is none of ours."""
+    kept = {name: value for name, value in given.items() if not name.startswith("PYTEST_")}
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+@contextlib.contextmanager
+def _only_ours() -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(environment(before))
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def listed(own: Path | None = None) -> list[CheckInfo]:
+    """Every check, by tier and id.
+
+    Raises:
+        ConfigError: a file of the project's checks cannot be read.
+    """
+    import pytest
+
+    from rocmimg.checks.plugin import describe
+    from rocmimg.errors import ConfigError
+
+    class Collector:
+        found: list[CheckInfo]
+
+        def pytest_collection_finish(self, session: pytest.Session) -> None:
+            self.found = [describe(item) for item in session.items]
+
+    collector = Collector()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _only_ours():
+        code = pytest.main([*_options(own), "--collect-only"], plugins=[collector])
+    if code != pytest.ExitCode.OK:
+        lines = [line for line in said.getvalue().splitlines() if line.startswith("E ")] or said.getvalue().splitlines()
+        raise ConfigError(
+            f"the checks in {own} cannot be read" if own else "the checks cannot be read",
+            why=" ".join(line.removeprefix("E").strip() for line in lines[:3]),
+            next_step="mend that file",
+        )
+    return sorted(collector.found, key=lambda info: (TIERS.index(info.tier), info.id))

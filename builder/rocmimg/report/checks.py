@@ -1,0 +1,77 @@
+"""The results of ``rocmimg test`` for people at a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from rocmimg.checks.model import TIERS, CheckResult, ImageResult
+from rocmimg.report.table import print_table
+
+_SHOWN: Final = {"not-applicable": "n/a", "not-run": "not run"}
+_WIDTH: Final = 110
+
+
+def print_progress(result: ImageResult) -> None:
+    """One line on standard error when an image is done."""
+    what = f"{result.status.replace('-', ' ')}, {len(result.checks)} checks" if result.checks else result.reason
+    click.echo(f"{result.id}: {what} ({result.seconds:.1f}s)", err=True)
+
+
+def print_results(results: Sequence[ImageResult]) -> None:
+    """A table by tier, then each failure with cause and cure, then all that was not proven, and why."""
+    rows = []
+    for result in results:
+        tiers = [_tier(result, tier) for tier in TIERS]
+        rows.append((result.id, *tiers, result.image_id.removeprefix("sha256:")[:12], f"{result.seconds:.1f}s"))
+    print_table(("cell", *TIERS, "image", "time"), rows)
+    for result in results:
+        for note in (*result.notes, *([result.reason] if result.reason and not result.checks else [])):
+            click.echo(f"\n{result.id}: {note}")
+        for check in result.checks:
+            if check.status == "failed":
+                click.echo(f"\n{result.id}: {click.style('FAILED', fg='red', bold=True)} {check.id}  {_classes(check)}")
+                for label, text in (("what", check.reason), ("cause", check.cause), ("cure", check.cure)):
+                    if text:
+                        click.echo(_indented(label, text))
+            elif check.status == "waived":
+                click.echo(f"\n{result.id}: waived {check.id}: {check.reason}")
+    if lines := _missing(results):
+        click.echo("\nNot proven:")
+        for line in lines:
+            click.echo(f"  {line}")
+
+
+def _tier(result: ImageResult, tier: str) -> str:
+    counts = result.tier(tier)  # type: ignore[arg-type]
+    if not counts:
+        return "not run" if not result.checks else ""
+    shown = [f"{number} {_SHOWN.get(status, status)}" for status, number in sorted(counts.items(), key=_order)]
+    return ", ".join(shown)
+
+
+def _order(item: tuple[str, int]) -> int:
+    return ("failed", "passed", "waived", "not-run", "not-applicable").index(item[0])
+
+
+def _classes(check: CheckResult) -> str:
+    return f"({' '.join(check.classes)})" if check.classes else ""
+
+
+def _indented(label: str, text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=f"  {label + ':':<7}", subsequent_indent=" " * 9)
+
+
+def _missing(results: Sequence[ImageResult]) -> list[str]:
+    """One line a check and reason, with the cells that it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        for check in result.missing:
+            found.setdefault((check.id, check.reason), []).append(result.id)
+    by_reason: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (check_id, reason), cells in found.items():
+        by_reason.setdefault((reason, tuple(cells)), []).append(check_id)
+    return [f"{', '.join(checks)}: {reason} ({', '.join(cells)})" for (reason, cells), checks in by_reason.items()]

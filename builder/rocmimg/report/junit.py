@@ -1,0 +1,50 @@
+"""Check results as a JUnit file, in which a missing proof is a skipped test with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from rocmimg.checks.model import CheckResult, ImageResult
+
+
+def write_junit(results: Sequence[ImageResult], path: Path, *, require_gpu: bool = False) -> None:
+    """One test suite an image, one test case a check; with ``require_gpu`` a missing proof is a failure."""
+    document = JUnitXml("rocmimg")
+    for result in results:
+        suite = TestSuite(result.id)
+        suite.timestamp = result.started
+        for name, value in (
+            ("image", result.image),
+            ("image id", result.image_id),
+            ("plan digest", result.digest),
+            ("engine", result.engine),
+            ("device", result.device or "none"),
+        ):
+            suite.add_property(name, value)
+        cases = [_case(result.id, check, require_gpu=require_gpu) for check in result.checks]
+        if not cases:
+            case = TestCase("image", result.id)
+            case.result = [Error(result.reason, "not-run")]
+            cases = [case]
+        suite.add_testcases(cases)
+        document.add_testsuite(suite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document.write(str(path), pretty=True)
+
+
+def _case(cell: str, check: CheckResult, *, require_gpu: bool) -> TestCase:
+    case = TestCase(check.id, f"{cell}.{check.tier}", check.seconds)
+    if check.status == "failed":
+        failure = Failure(check.reason, " ".join(check.classes) or "check")
+        failure.text = "\n".join(
+            f"{label}: {text}" for label, text in (("cause", check.cause), ("cure", check.cure)) if text
+        )
+        case.result = [failure]
+    elif check.status == "not-run" and require_gpu:
+        case.result = [Failure(f"not run: {check.reason}", "not-run")]
+    elif check.status != "passed":
+        case.result = [Skipped(f"{check.status.replace('-', ' ')}: {check.reason}", check.status)]
+    return case
