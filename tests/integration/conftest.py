@@ -1,0 +1,122 @@
+"""What the tests on a real engine share."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rocmimg.engine import BuildRequest, connect
+from rocmimg.engine.client import Engine
+from rocmimg.engine.portable import closure
+from rocmimg.errors import EngineError
+from rocmimg.plan import ContextFile
+
+ROOT = Path(__file__).parents[2]
+SMALL_BASE = "rocmimg-test/base:1"
+_TOOLS = "cat env grep ls mkdir rm sleep find true"
+
+
+@pytest.fixture(scope="session")
+def host_engine() -> Iterator[Engine]:
+    """The engine that `rocmimg` itself would use."""
+    try:
+        engine = connect()
+    except EngineError as error:
+        pytest.skip(str(error))
+    with engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def small_base(host_engine: Engine) -> Iterator[str]:
+    """An image of a few of this machine's own programs: no registry, no package mirror."""
+    found = [Path(path) for tool in _TOOLS.split() if (path := shutil.which(tool))]
+    users = (
+        ContextFile(path="root/etc/passwd", data=b"root:x:0:0::/root:/bin/sh\n"),
+        ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
+    )
+    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run"]\n'
+    context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
+    host_engine.build(BuildRequest(dockerfile=text, context=context, tags=(SMALL_BASE,)), lambda _: None)
+    yield SMALL_BASE
+    host_engine.remove(SMALL_BASE, force=True)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with an images.yaml, and `rocmimg` run in it."""
+
+    folder: Path
+
+    def recipe(self, name: str, install: str, **keys: Any) -> None:
+        """A component whose part of the final image is ``install``."""
+        components = self.folder / "templates" / "components"
+        components.mkdir(parents=True, exist_ok=True)
+        described = {"description": name, "sources": ["none"], **keys}
+        (components / f"{name}.yaml").write_text(json.dumps(described))
+        (components / f"{name}.j2").write_text(
+            '{% extends "components/component.j2" %}{% block stage %}{% endblock %}'
+            f"{{% block install %}}\n{textwrap.dedent(install)}{{% endblock %}}"
+        )
+
+    def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """`rocmimg ARGS`."""
+        with self.start(*args, **env) as process:
+            out, err = process.communicate(timeout=500)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
+        """`rocmimg ARGS`, not waited for."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "rocmimg", *args],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | env,
+        )
+
+    def json(self, *args: str) -> Any:
+        """What `rocmimg ARGS --json` prints."""
+        done = self.run(*args, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def project(tmp_path: Path, host_engine: Engine) -> Iterator[Callable[[str], Project]]:
+    """Make a project from an images.yaml; its images go away with it."""
+
+    def make(text: str) -> Project:
+        (tmp_path / "images.yaml").write_text(textwrap.dedent(text))
+        return Project(tmp_path)
+
+    yield make
+    for image in host_engine.images():
+        for tag in image.tags:
+            if tag.startswith("rocmimg-test/") and tag != SMALL_BASE:
+                host_engine.remove(tag, force=True)
+
+
+@pytest.fixture(scope="session")
+def run_rocmimg() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`rocmimg ARGS` on this repository's own matrix."""
+    return Project(ROOT).run
+
+
+@pytest.fixture(scope="session")
+def lab(host_engine: Engine) -> dict[str, str]:
+    """The lab images of this repository, cell id -> image id. They stay: `make demo` builds the same ones."""
+    done = Project(ROOT).run("build", "--target", "lab", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {row["id"]: row["image_id"] for row in json.loads(done.stdout)}

@@ -1,0 +1,98 @@
+"""The command line as a process."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+MATRIX = "targets:\n  t:\n    gpu_archs: [gfx942, gfx950]\n    base: debian:testing\n"
+
+
+@pytest.fixture
+def rocmimg(tmp_path):
+    (tmp_path / "images.yaml").write_text(MATRIX)
+
+    def call(*args, **env):
+        return subprocess.run(
+            [sys.executable, "-m", "rocmimg", *args],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **env},
+        )
+
+    return call
+
+
+def test_list_json_has_what_was_promised(rocmimg):
+    rows = json.loads(rocmimg("list", "--json").stdout)
+    assert [row["id"] for row in rows] == ["t-gfx942", "t-gfx950"]
+    assert rows[0].keys() >= {"id", "target", "gpu_arch", "base", "flags", "components", "tags"}
+
+
+def test_render_prints_one_cell(rocmimg):
+    done = rocmimg("render", "--target", "t", "--arch", "gfx942")
+    assert done.returncode == 0
+    assert "FROM debian:testing AS base" in done.stdout
+
+
+def test_render_of_several_wants_a_folder(rocmimg):
+    done = rocmimg("render")
+    assert done.returncode == 2
+    assert "--output DIR" in done.stderr
+
+
+def test_render_writes_one_folder_a_cell(rocmimg, tmp_path):
+    assert rocmimg("render", "-o", "out").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["t-gfx942", "t-gfx950"]
+
+
+def test_an_error_is_one_line_with_the_code_of_its_kind(rocmimg):
+    done = rocmimg("list", "--set", "flagz.A=1")
+    assert done.returncode == 3
+    assert done.stderr.startswith("rocmimg: configuration: command line: --set: unknown key flagz.A")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(rocmimg):
+    assert "Traceback" in rocmimg("--debug", "list", "--set", "flagz.A=1").stderr
+
+
+def test_an_unknown_verb_says_which_was_meant(rocmimg):
+    done = rocmimg("biuld")
+    assert done.returncode == 2
+    assert "Did you mean 'build'?" in done.stderr
+
+
+def test_an_engine_that_is_not_there(rocmimg):
+    done = rocmimg("build", DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_come_from_the_environment_too(rocmimg):
+    rows = json.loads(rocmimg("list", "--json", ROCMIMG_SET="version=v7").stdout)
+    assert rows[0]["tags"] == ["rocmimg:v7-t-mi30x"]
+
+
+def test_every_verb_has_help_and_its_module(rocmimg):
+    from rocmimg.cli import VERBS
+
+    for verb in VERBS:
+        assert rocmimg(verb, "--help").returncode == 0, verb
+
+
+def test_help_imports_no_verb_and_no_heavy_library():
+    code = (
+        "import sys, rocmimg.cli as c; c.run(['--help']);"
+        "print([m for m in ('docker', 'jinja2', 'pydantic', 'rich', 'pytest', 'yaml') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_shell_completion_is_clicks(rocmimg):
+    done = rocmimg(_ROCMIMG_COMPLETE="bash_source")
+    assert "complete" in done.stdout

@@ -1,0 +1,158 @@
+"""What the plan knows: order, inputs, digest, context."""
+
+import shutil
+
+import pytest
+
+from rocmimg.errors import SourceError
+from rocmimg.plan import make_plan
+from rocmimg.plan.export import write_contexts
+
+MATRIX = """
+    targets:
+      app:
+        gpu_archs: [gfx942]
+        base: {cell: ground}
+        components:
+          mine: {uses: aiter, source: local:src, module: mine}
+      ground:
+        gpu_archs: [{all: [gfx942, gfx950]}]
+        base: debian:testing
+        tags: ["{version}"]
+"""
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "src"
+    (folder / "pkg").mkdir(parents=True)
+    (folder / "setup.py").write_text("x")
+    (folder / "pkg" / "a.py").write_text("a")
+    return folder
+
+
+@pytest.fixture
+def image(load_matrix, source):
+    def plan(*sets, cell="app-gfx942"):
+        return make_plan(load_matrix(MATRIX, *sets), [cell])[cell]
+
+    return plan
+
+
+def test_a_base_cell_comes_first_and_is_what_the_other_starts_from(load_matrix, source):
+    plan = make_plan(load_matrix(MATRIX), ["app-gfx942"])
+    assert [image.id for image in plan.images] == ["ground-all", "app-gfx942"]
+    assert plan["app-gfx942"].needs == "ground-all"
+    assert plan["app-gfx942"].dockerfile.count("FROM rocmimg:dev AS base") == 1
+
+
+class TestDigest:
+    def test_same_inputs_same_digest(self, image):
+        assert image().digest("sha256:1") == image().digest("sha256:1")
+
+    def test_the_base_images_id_is_an_input(self, image):
+        assert image().digest("sha256:1") != image().digest("sha256:2")
+
+    def test_a_changed_file_changes_its_component_only(self, image, source):
+        before = image().inputs
+        (source / "pkg" / "a.py").write_text("b")
+        after = image().inputs
+        assert [name for name in after if after[name] != before[name]] == ["source of mine"]
+
+    @pytest.mark.parametrize("change", ["chmod", "rename", "link", "add"])
+    def test_names_modes_and_links_count(self, image, source, change):
+        before = image().digest("")
+        file = source / "pkg" / "a.py"
+        match change:
+            case "chmod":
+                file.chmod(0o755)
+            case "rename":
+                file.rename(source / "pkg" / "b.py")
+            case "link":
+                file.unlink()
+                file.symlink_to("../setup.py")
+            case "add":
+                (source / "new").write_text("")
+        assert image().digest("") != before
+
+    def test_times_and_owners_do_not(self, image, source, tmp_path):
+        before = image().digest("")
+        shutil.copytree(source, tmp_path / "copy")
+        shutil.rmtree(source)
+        (tmp_path / "copy").rename(source)
+        assert image().digest("") == before
+
+    def test_how_the_network_is_reached_does_not(self, image, tmp_path):
+        (tmp_path / "ca.pem").write_text("one")
+        before = image("network.ca_bundle=ca.pem")
+        (tmp_path / "ca.pem").write_text("two")
+        after = image("network.ca_bundle=ca.pem")
+        assert after.digest("") == before.digest("")
+        assert any(file.path.endswith("ca.pem") for file in after.context)
+
+    def test_a_changed_pin_changes_the_stage_of_its_component(self, load_matrix):
+        text = """
+            targets:
+              t:
+                gpu_archs: [gfx942]
+                base: debian:testing
+                flags: {BUILD_LLVM: true}
+                components:
+                  llvm: {repo: https://example.org/l, ref: v1}
+                  aiter: {repo: https://example.org/a, ref: v1}
+        """
+        before = make_plan(load_matrix(text), ["t-gfx942"]).images[0].inputs
+        after = make_plan(load_matrix(text, "components.aiter.ref=v2"), ["t-gfx942"]).images[0].inputs
+        assert [name for name in after if after[name] != before[name]] == ["stage aiter"]
+
+
+class TestDockerignore:
+    @pytest.mark.parametrize(
+        ("patterns", "left"),
+        [
+            ("", {"setup.py", "pkg/a.py", "pkg/b.pyc", "c.pyc"}),
+            ("*.pyc", {"setup.py", "pkg/a.py", "pkg/b.pyc"}),
+            ("**/*.pyc", {"setup.py", "pkg/a.py"}),
+            ("pkg\n!pkg/a.py", {"setup.py", "c.pyc", "pkg/a.py"}),
+            ("# comment\n/pkg/", {"setup.py", "c.pyc"}),
+        ],
+    )
+    def test_patterns_are_anchored_as_dockers_are(self, image, source, patterns, left):
+        (source / "pkg" / "b.pyc").write_text("")
+        (source / "c.pyc").write_text("")
+        (source / ".dockerignore").write_text(patterns)
+        paths = {file.path.removeprefix("sources/mine/") for file in image().context}
+        assert {path for path in paths if not path.startswith(".")} == left
+
+
+def test_a_missing_source_names_its_line(load_matrix):
+    with pytest.raises(SourceError, match=r"images.yaml:6: the source folder .* does not exist"):
+        make_plan(load_matrix(MATRIX), ["app-gfx942"])
+
+
+class TestExport:
+    def test_a_context_is_written_whole(self, image, tmp_path):
+        (dockerfile,) = write_contexts([image()], tmp_path / "out")
+        assert dockerfile.read_text() == image().dockerfile
+        assert (dockerfile.parent / "sources/mine/pkg/a.py").read_text() == "a"
+
+    def test_a_second_time_leaves_nothing_of_the_first(self, image, source, tmp_path):
+        list(write_contexts([image()], tmp_path / "out"))
+        (source / "pkg" / "a.py").unlink()
+        (dockerfile,) = write_contexts([image()], tmp_path / "out")
+        assert not (dockerfile.parent / "sources/mine/pkg/a.py").exists()
+
+    def test_a_folder_of_somebody_else_is_left_alone(self, image, tmp_path):
+        mine = tmp_path / "out" / "app-gfx942"
+        mine.mkdir(parents=True)
+        (mine / "thesis.tex").write_text("years of work")
+        with pytest.raises(Exception, match="was not written by rocmimg"):
+            list(write_contexts([image()], tmp_path / "out"))
+        assert (mine / "thesis.tex").read_text() == "years of work"
+
+
+def test_labels_say_what_the_image_is(image):
+    labels = image("version=v1").labels
+    assert labels["org.opencontainers.image.version"] == "v1"
+    assert labels["org.opencontainers.image.base.name"] == "rocmimg:v1"
+    assert labels["io.rocmimg.cell"] == "app-gfx942"

@@ -1,0 +1,157 @@
+"""What the Dockerfile of a cell says."""
+
+import pytest
+
+from rocmimg.errors import ConfigError, TemplateError
+from rocmimg.render import render
+
+MATRIX = """
+    targets:
+      t:
+        base: rocm/pytorch:latest
+        gpu_archs: [{both: [gfx942, gfx950]}]
+        workdir: /sgl-workspace
+        keep: [torch]
+        flags: {BUILD_AITER_ALL: true, BUILD_LLVM: false}
+        components:
+          llvm: {repo: https://example.org/llvm.git, ref: v1}
+          aiter: {repo: https://example.org/aiter.git, ref: v0.1.11.post1}
+"""
+
+
+@pytest.fixture
+def dockerfile(load_matrix):
+    def text(*sets, matrix=MATRIX):
+        loaded = load_matrix(matrix, *sets)
+        return render(loaded, loaded.cells[0]).text
+
+    return text
+
+
+class TestAiter:
+    def test_all_kernels_are_built_for_exactly_the_cells_archs(self, dockerfile):
+        text = dockerfile()
+        assert "RUN PREBUILD_KERNELS=1 GPU_ARCHS='gfx942;gfx950' python3 setup.py build_ext --inplace" in text
+        assert "HIP_CLANG_PATH" not in text
+
+    def test_with_an_llvm_of_its_own_that_compiler_builds_them(self, dockerfile):
+        text = dockerfile("flags.BUILD_LLVM=1")
+        assert "HIP_CLANG_PATH=/opt/llvm/bin python3 setup.py build_ext" in text
+        assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
+        assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in text
+
+    def test_without_the_flag_nothing_is_built_ahead(self, dockerfile):
+        text = dockerfile("flags.BUILD_AITER_ALL=0")
+        assert "setup.py build_ext" not in text
+        assert "PREBUILD_KERNELS=1" not in text
+
+    def test_an_editable_install_is_compat_and_is_looked_up_from_the_work_directory(self, dockerfile):
+        lines = dockerfile().splitlines()
+        install = next(i for i, line in enumerate(lines) if "--editable" in line)
+        assert "--config-settings editable_mode=compat --editable ." in lines[install]
+        assert lines[install + 1].startswith("RUN cd /sgl-workspace")
+        assert "find_spec" in "".join(lines[install + 1 :])
+
+    def test_a_wheel_is_built_in_its_stage_and_installed_once(self, dockerfile):
+        text = dockerfile("components.aiter.install=wheel")
+        stage, final = text.split("FROM base AS final")
+        assert "pip wheel" in stage
+        assert "--editable" not in text
+        assert "--mount=type=bind,from=aiter,source=/wheels" in final
+
+
+class TestFlags:
+    def test_a_flag_that_is_off_leaves_no_trace(self, dockerfile):
+        assert "llvm" not in dockerfile().lower()
+
+    def test_no_shell_condition_asks_for_a_flag(self, dockerfile):
+        text = dockerfile("flags.BUILD_LLVM=1")
+        assert "BUILD_AITER" not in text
+        assert "BUILD_LLVM" not in text
+
+
+def test_a_local_source_is_copied_instead_of_cloned(dockerfile):
+    text = dockerfile("components.aiter.source=local:../aiter")
+    assert "COPY sources/aiter /sgl-workspace/aiter" in text
+    assert "git" not in text
+
+
+def test_a_pin_is_fetched_and_checked_out(dockerfile):
+    text = dockerfile()
+    assert "origin v0.1.11.post1" in text
+    assert "git checkout --quiet --force --detach FETCH_HEAD" in text
+
+
+def test_network_settings_are_mounted_where_something_is_fetched(dockerfile):
+    plain, behind_proxy = dockerfile(), dockerfile("network.http_proxy=http://proxy:3128")
+    assert "/run/rocmimg" not in plain
+    fetches = [line for line in behind_proxy.splitlines() if line.startswith("RUN --mount=type=bind,source=.rocmimg")]
+    assert len(fetches) >= 2
+    assert "proxy:3128" not in behind_proxy
+
+
+class TestProjectTemplates:
+    def test_a_block_is_overridden_and_the_rest_stays(self, load_matrix, tmp_path):
+        components = tmp_path / "templates" / "components"
+        components.mkdir(parents=True)
+        (components / "aiter.j2").write_text(
+            '{% extends "builtin/components/aiter.j2" %}{% block build %}RUN make {{ gpu_archs|sh }}\n{% endblock %}'
+        )
+        matrix = load_matrix(MATRIX)
+        text = render(matrix, matrix.cells[0]).text
+        assert "RUN make 'gfx942;gfx950'" in text
+        assert "setup.py build_ext" not in text
+        assert "FETCH_HEAD" in text
+
+    def test_a_recipe_of_the_project(self, load_matrix, tmp_path):
+        components = tmp_path / "templates" / "components"
+        components.mkdir(parents=True)
+        (components / "mine.yaml").write_text("description: Mine\nsources: [none]\nenv: {ARCHS: '{archs}'}\n")
+        (components / "mine.j2").write_text(
+            '{% extends "components/component.j2" %}{% block stage %}{% endblock %}'
+            "{% block install %}RUN install-mine\n{% endblock %}"
+        )
+        matrix = load_matrix(
+            "targets:\n  t:\n    base: x\n    gpu_archs: [gfx942]\n    components: {mine: {}}\n",
+        )
+        rendered = render(matrix, matrix.cells[0])
+        assert "RUN install-mine" in rendered.text
+        assert "ENV ARCHS=gfx942" in rendered.text
+        assert [stage.name for stage in rendered.stages] == ["base", "final"]
+
+    @pytest.mark.parametrize(
+        ("template", "message"),
+        [
+            ("{{ nothing|sh }}", "components/mine.j2:2: the template fails; 'nothing' is undefined"),
+            ("{{ workdir }}", "reaches the Dockerfile unquoted"),
+            ("{% if %}", "components/mine.j2:2: the template does not parse"),
+            ('{% include "gone.j2" %}', "components/mine.j2:2: there is no template gone.j2"),
+        ],
+    )
+    def test_an_error_names_the_template_and_its_line(self, load_matrix, tmp_path, template, message):
+        components = tmp_path / "templates" / "components"
+        components.mkdir(parents=True)
+        (components / "mine.yaml").write_text("description: Mine\nsources: [none]\n")
+        (components / "mine.j2").write_text(f"RUN true\n{template}\n")
+        matrix = load_matrix("targets:\n  t:\n    base: x\n    gpu_archs: [gfx942]\n    components: {mine: {}}\n")
+        with pytest.raises(TemplateError) as caught:
+            render(matrix, matrix.cells[0])
+        assert message in str(caught.value)
+        assert caught.value.exit_code == 4
+
+    def test_a_missing_template(self, load_matrix, tmp_path):
+        components = tmp_path / "templates" / "components"
+        components.mkdir(parents=True)
+        (components / "mine.yaml").write_text("description: Mine\nsources: [none]\n")
+        matrix = load_matrix("targets:\n  t:\n    base: x\n    gpu_archs: [gfx942]\n    components: {mine: {}}\n")
+        with pytest.raises(TemplateError, match=r"there is no template components/mine.j2"):
+            render(matrix, matrix.cells[0])
+
+
+def test_a_component_cannot_take_the_name_of_a_stage(dockerfile):
+    with pytest.raises(ConfigError, match="cannot be called 'final'"):
+        dockerfile(
+            matrix=MATRIX.replace("          aiter:", "          final: {uses: aiter, ").replace(
+                "{uses: aiter,  {repo", "{uses: aiter, repo"
+            )
+        )

@@ -1,0 +1,113 @@
+"""No value from YAML changes the meaning of a rendered instruction: an independent parser gives it back."""
+
+import io
+import json
+import shlex
+import tempfile
+from pathlib import Path
+
+import pytest
+from dockerfile_parse import DockerfileParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from rocmimg.errors import ConfigError
+from rocmimg.matrix import load
+from rocmimg.render import render
+from rocmimg.render.quoting import UnquotedValue, env, exec_form, require_quoted, sh, word, words
+
+one_line = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=60)
+nasty = st.text(st.sampled_from("ab \"'$\\`(){}|;&<>#!*?~=%\u00e9"), max_size=30)
+values = one_line | nasty
+
+
+def load_with(tmp: str, **config):
+    path = Path(tmp) / "images.yaml"
+    target = {"base": "debian:testing", "gpu_archs": ["gfx942"], **config}
+    path.write_text(json.dumps({"targets": {"t": target}}, ensure_ascii=False), encoding="utf-8")
+    matrix = load(path)
+    return render(matrix, matrix.cells[0]).text
+
+
+def parsed(text: str) -> DockerfileParser:
+    parser = DockerfileParser(fileobj=io.BytesIO())
+    parser.content = text
+    return parser
+
+
+PLAIN = [entry["instruction"] for entry in parsed(load_with(tempfile.mkdtemp(), env={"A": "x", "B": "y"})).structure]
+
+
+@given(a=values, b=values)
+@settings(max_examples=150, deadline=None)
+def test_env_comes_back_as_it_was_written(a, b):
+    with tempfile.TemporaryDirectory() as tmp:
+        parser = parsed(load_with(tmp, env={"A": a, "B": b}))
+    assert [entry["instruction"] for entry in parser.structure] == PLAIN
+    assert {key: parser.envs[key] for key in ("A", "B")} == {"A": a, "B": b}
+
+
+@given(command=st.lists(values, min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_a_command_comes_back_as_it_was_written(command):
+    with tempfile.TemporaryDirectory() as tmp:
+        parser = parsed(load_with(tmp, command=command, entrypoint=command, env={"A": "x", "B": "y"}))
+    last = {entry["instruction"]: entry["value"] for entry in parser.structure}
+    assert json.loads(last["CMD"]) == command
+    assert json.loads(last["ENTRYPOINT"]) == command
+
+
+@given(description=values)
+@settings(max_examples=100, deadline=None)
+def test_a_description_stays_a_comment(description):
+    with tempfile.TemporaryDirectory() as tmp:
+        parser = parsed(load_with(tmp, description=description, env={"A": "x", "B": "y"}))
+    assert [e["instruction"] for e in parser.structure if e["instruction"] != "COMMENT"] == [
+        name for name in PLAIN if name != "COMMENT"
+    ]
+
+
+@given(value=values)
+def test_shell_words_come_back(value):
+    assert shlex.split(str(sh(value))) == [value]
+
+
+@given(many=st.lists(values, max_size=5))
+def test_lists_of_shell_words_come_back(many):
+    assert shlex.split(str(words(many))) == many
+
+
+@given(key=st.sampled_from(["image", "workdir", "user", "version", "registry", "source", "python"]), value=values)
+@settings(max_examples=300, deadline=None)
+def test_any_other_value_is_refused_or_harmless(key, value):
+    with tempfile.TemporaryDirectory() as tmp:
+        try:
+            parser = parsed(load_with(tmp, **{key: value}, env={"A": "x", "B": "y"}))
+        except ConfigError:
+            return
+    extra = {"USER"} if key == "user" else set()
+    assert [e["instruction"] for e in parser.structure if e["instruction"] not in extra] == [
+        name for name in PLAIN if name not in extra
+    ]
+
+
+@pytest.mark.parametrize("text", ["a\nRUN reboot", "a\rb", "a\x00b", "a\u2028b"])
+@pytest.mark.parametrize("quote", [sh, env, word, lambda text: exec_form([text])])
+def test_a_line_break_never_passes(quote, text):
+    with pytest.raises(UnquotedValue):
+        quote(text)
+
+
+@pytest.mark.parametrize("text", ["a b", "a;b", "$(x)", "`x`", "a\\", "'", '"', ""])
+def test_a_plain_word_is_plain(text):
+    with pytest.raises(UnquotedValue):
+        word(text)
+
+
+def test_only_quoted_text_and_numbers_reach_the_output():
+    assert require_quoted(Markup("x")) == "x"
+    assert require_quoted(3) == 3
+    for value in ("x", True, None, ["x"]):
+        with pytest.raises(UnquotedValue):
+            require_quoted(value)
