@@ -15,7 +15,7 @@ from rocmimg.lint.shell import Command, Word
 from rocmimg.lint.views import FULL_SHA, Git, clone_folder, git, pip_install
 
 _SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
-_TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
+_TAG: Final = re.compile(r"(?:[\w-]*?[-_])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
 
 
 def _judge(ref: str, where: str) -> tuple[str, Level] | None:
@@ -28,16 +28,18 @@ def _judge(ref: str, where: str) -> tuple[str, Level] | None:
     return f"{where} is {ref!r}, a branch: every build takes another commit", Level.WARNING
 
 
-def _where(word: Word) -> str:
+def _where(file: LintFile, word: Word) -> str:
     names = [use.name for use in uses(word.value)]
-    return f"{names[0]} by default" if names else "the ref"
+    if not names:
+        return "the ref"
+    return names[0] if names[0] in file.arguments else f"{names[0]} by default"
 
 
 def _hit(file: LintFile, run: Run, command: Command, word: Word) -> Iterator[Hit]:
     worst: tuple[str, Level] | None = None
     for variant in file.live_variants(run, command):
         ref = file.resolve(run, word, variant)
-        judged = _judge(ref, _where(word)) if ref else None
+        judged = _judge(ref, _where(file, word)) if ref else None
         if judged and (worst is None or judged[1] is Level.WARNING):
             worst = judged
     if worst:
