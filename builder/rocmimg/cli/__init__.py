@@ -30,6 +30,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "build": ("Build and prove", "Build images."),
     "test": ("Build and prove", "Check built images."),
     "checks": ("Build and prove", "List what `rocmimg test` checks."),
+    "kernels": ("Build and prove", "Run kernels that images compiled ahead of time."),
     "doctor": ("Set up", "Check the engine and this machine."),
     "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),
 }

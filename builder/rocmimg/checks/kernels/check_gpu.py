@@ -1,0 +1,53 @@
+"""Kernels run on the leased GPU, against a float64 reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from rocmimg.checks.api import Image, fail, not_applicable, not_run
+from rocmimg.checks.kernels.drive import KernelResult
+from rocmimg.checks.kernels.inside.gpu_probe import CHECKS
+from rocmimg.checks.kernels.mark import mark
+from rocmimg.checks.kernels.pack import Language
+from rocmimg.checks.kernels.proof import Proof, proof_of
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        pytest.param(language, name, marks=mark(f"gpu-aot-{language}-{name.replace('_', '-')}", tier="gpu"))
+        for language in ("hip", "triton")
+        for name in ("vector_add", "rmsnorm", "matmul_bf16")
+    ],
+)
+def check_compiled(image: Image, language: Language, name: str) -> None:
+    """The kernel that was compiled ahead of time gives the right values on the GPU, through HIP alone."""
+    proof = proof_of(image)
+    arch = image.gpu.arch if image.gpu else ""
+    attempt = next((one for one in proof.of(language, name) if one.arch == arch), None)
+    if attempt is None or attempt.skipped:
+        not_applicable(attempt.skipped if attempt else f"nothing is compiled for {arch}")
+    if attempt.compiled is None:
+        not_run(f"it does not compile: {attempt.problem}")
+    _judge(image, proof, proof.packed[attempt.compiled.id])
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=mark(f"gpu-{name}", tier="gpu")) for name in CHECKS])
+def check_library(image: Image, name: str) -> None:
+    """The library's operation gives the right values on the GPU."""
+    proof = proof_of(image)
+    _judge(image, proof, proof.probed[name])
+
+
+def _judge(image: Image, proof: Proof, result: KernelResult) -> None:
+    image.note(error=result.error, tolerance=result.tolerance, seconds=result.seconds)
+    if result.status == "not-run":
+        not_run(result.reason)
+    if result.hung or result.crashed:
+        image.note(output=result.output, **proof.evidence)
+    if result.status == "failed":
+        cause, cure = "", "compare the versions in the image with those of the last image that passed"
+        if result.hung or result.crashed:
+            cause = result.output.splitlines()[-1] if result.output else ""
+            cure = "read the kernel log and the GPU's state in this check's details before anybody uses the GPU again"
+        fail(result.reason, cause=cause, cure=cure)

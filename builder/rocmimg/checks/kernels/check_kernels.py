@@ -1,0 +1,60 @@
+"""Kernels compiled ahead of time by the image's own compilers."""
+
+from __future__ import annotations
+
+import pytest
+
+from rocmimg.checks.api import Image, fail, not_applicable, not_run
+from rocmimg.checks.kernels.mark import mark
+from rocmimg.checks.kernels.pack import Language
+from rocmimg.checks.kernels.proof import proof_of
+
+_NAMES = ("vector_add", "rmsnorm", "matmul_bf16")
+
+
+def _each(language: Language) -> list[object]:
+    return [
+        pytest.param(name, marks=mark(f"aot-{language}-{name.replace('_', '-')}", tier="aot", classes=["F26"]))
+        for name in _NAMES
+    ]
+
+
+@pytest.mark.parametrize("name", _each("hip"))
+def check_hip(image: Image, name: str) -> None:
+    """The image's hipcc makes the kernel for the cell's GPUs, with the right arguments and matrix instruction."""
+    _judge(
+        image,
+        "hip",
+        name,
+        cure="build the image with one ROCm: hipcc, its clang and the device libraries belong together, and nothing "
+        "may set another offload architecture (HIPCC_COMPILE_FLAGS_APPEND, HCC_AMDGPU_TARGET)",
+    )
+
+
+@pytest.mark.parametrize("name", _each("triton"))
+def check_triton(image: Image, name: str) -> None:
+    """The image's Triton makes the kernel for the cell's GPUs, with the right arguments and matrix instruction."""
+    _judge(
+        image,
+        "triton",
+        name,
+        cure="install one Triton with its AMD backend for this architecture, and no second distribution over it",
+    )
+
+
+def _judge(image: Image, language: Language, name: str, *, cure: str) -> None:
+    attempts = proof_of(image).of(language, name)
+    skipped = {one.arch: one.skipped for one in attempts if one.skipped}
+    image.note(
+        compiler=next((one.compiled.compiler for one in attempts if one.compiled), ""),
+        archs=[one.arch for one in attempts if one.compiled],
+        instructions=sorted({one.instruction for one in attempts if one.instruction}),
+        skipped=skipped,
+    )
+    for one in attempts:
+        if one.problem:
+            fail(f"{name} for {one.arch}: {one.problem}", cause=one.output, cure=cure)
+    if len(skipped) == len(attempts):
+        not_applicable("; ".join(dict.fromkeys(skipped.values())))
+    if unread := next((one.unread for one in attempts if one.unread), ""):
+        not_run(f"compiled, but {unread}")

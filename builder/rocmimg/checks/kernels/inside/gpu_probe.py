@@ -1,0 +1,336 @@
+"""Numerics of torch, Triton, AITER and the collectives on the GPU that is there, held against float64 on the CPU.
+
+    python3 gpu_probe.py [--only ID]... [--arch gfx942]
+
+``--arch`` says that such a GPU is there: then a torch that is built for ROCm and sees none is wrong. Runs on AMD and
+on NVIDIA GPUs. Prints what ``run_pack.py`` prints, and one line ``{"event": "device", ...}`` before. A check that does
+not end within its limit is ended with its process; the traceback on standard error then begins with "Timeout".
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Callable, Tuple
+
+FNUZ = ("gfx940", "gfx941", "gfx942")
+WITH_FP8 = (*FNUZ, "gfx950", "gfx12", "sm_89", "sm_9", "sm_10", "sm_12")
+ROUNDED = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 4e-3}
+"""Largest relative error, by norms, of a result that is rounded to this type."""
+EPS = 1e-6
+LIMIT_S = {"aiter": 900, "all": 180}
+"""By the first word of a check's id: AITER may compile a kernel at its first use."""
+
+Comparison = Tuple[Any, Any, float]
+"""What came out, what must come out in float64, and the largest relative error."""
+
+
+class NotRun(Exception):
+    """The check could not be tried here; the message says why."""
+
+
+class Wrong(Exception):
+    """The check was tried and is wrong."""
+
+
+class Bench:
+    """Torch, its device, and what all checks do with them."""
+
+    def __init__(self, need: str | None) -> None:
+        try:
+            self.torch = torch = importlib.import_module("torch")
+        except ImportError as error:
+            raise NotRun(f"torch does not import: {error}") from error
+        rocm, cuda = torch.version.hip, torch.version.cuda
+        if not (rocm or cuda):
+            raise NotRun(f"torch {torch.__version__} is built without GPU support")
+        if not torch.cuda.is_available():
+            if need and rocm:
+                raise Wrong(f"torch {torch.__version__} sees no GPU, but {need} is there")
+            raise NotRun("torch sees no GPU")
+        device = torch.cuda.get_device_properties(0)
+        numbers = "".join(map(str, torch.cuda.get_device_capability(0)))
+        self.arch = device.gcnArchName.partition(":")[0] if rocm else f"sm_{numbers}"
+        self.count = torch.cuda.device_count()
+        self.facts = {"name": device.name, "arch": self.arch, "count": self.count}
+        self.facts.update(torch=torch.__version__, hip=rocm, cuda=cuda)
+        if need and self.arch != need:
+            raise NotRun(f"found {self.arch}, need {need}")
+        self.random = torch.Generator().manual_seed(int.from_bytes(os.urandom(6), "little"))
+
+    def normal(self, *shape: int, dtype: str = "bfloat16") -> Any:
+        """Random values, on the CPU."""
+        return self.torch.randn(*shape, generator=self.random).to(getattr(self.torch, dtype))
+
+    def poisoned(self, *shape: int, dtype: str = "bfloat16") -> Any:
+        """An output full of NaN."""
+        return self.torch.full(shape, float("nan"), dtype=getattr(self.torch, dtype), device="cuda")
+
+    def poison_pool(self) -> None:
+        """Leave NaN in the memory that the allocator hands out next, for functions that allocate their own output."""
+        blocks = [self.poisoned(1 << size, dtype="float32") for size in range(14, 21) for _ in range(4)]
+        del blocks
+
+    def compare(self, found: Any, expected: Any) -> float:
+        """Relative error by norms. Raises Wrong on another shape, a NaN or an infinity."""
+        self.torch.cuda.synchronize()
+        found = found.double().cpu()
+        if found.shape != expected.shape:
+            raise Wrong(f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}")
+        bad = int((~self.torch.isfinite(found)).sum())
+        if bad:
+            raise Wrong(f"{bad} of {found.numel()} values are NaN, infinite or never written")
+        return float((found - expected).norm() / expected.norm())
+
+
+def gemm(bench: Bench, dtype: str) -> Comparison:
+    a, b = bench.normal(512, 1024, dtype=dtype), bench.normal(1024, 384, dtype=dtype)
+    out = bench.poisoned(512, 384, dtype=dtype)
+    bench.torch.backends.cuda.matmul.allow_tf32 = False
+    bench.torch.mm(a.cuda(), b.cuda(), out=out)
+    return out, a.double() @ b.double(), ROUNDED[dtype]
+
+
+def fp8(bench: Bench) -> Any:
+    if not bench.arch.startswith(WITH_FP8):
+        raise NotRun(f"{bench.arch} has no fp8")
+    return bench.torch.float8_e4m3fnuz if bench.arch in FNUZ else bench.torch.float8_e4m3fn
+
+
+def gemm_fp8(bench: Bench) -> Comparison:
+    a, b = bench.normal(512, 1024).to(fp8(bench)), bench.normal(384, 1024).to(fp8(bench))
+    one = bench.torch.ones((), device="cuda")
+    bench.poison_pool()
+    multiply = bench.torch._scaled_mm  # noqa: SLF001 - torch has no other product of fp8
+    out = multiply(a.cuda(), b.cuda().t(), scale_a=one, scale_b=one, out_dtype=bench.torch.bfloat16)
+    return out[0] if isinstance(out, tuple) else out, a.double() @ b.double().t(), ROUNDED["bfloat16"]
+
+
+def normalized(x: Any, weight: Any) -> Any:
+    x, weight = x.double(), weight.double()
+    return x / (x.square().mean(-1, keepdim=True) + EPS).sqrt() * weight
+
+
+def torch_rmsnorm(bench: Bench) -> Comparison:
+    function = getattr(bench.torch.nn.functional, "rms_norm", None)
+    if function is None:
+        raise NotRun(f"torch {bench.torch.__version__} has no rms_norm")
+    x, weight = bench.normal(128, 4096), bench.normal(4096)
+    bench.poison_pool()
+    return function(x.cuda(), (4096,), weight.cuda(), EPS), normalized(x, weight), ROUNDED["bfloat16"]
+
+
+def torch_softmax(bench: Bench) -> Comparison:
+    x = bench.normal(128, 4096) * 4
+    bench.poison_pool()
+    return bench.torch.softmax(x.cuda(), -1), bench.torch.softmax(x.double(), -1), ROUNDED["bfloat16"]
+
+
+def torch_attention(bench: Bench) -> Comparison:
+    query, key, value = (bench.normal(2, 8, 256, 64) for _ in range(3))
+    function = bench.torch.nn.functional.scaled_dot_product_attention
+    bench.poison_pool()
+    out = function(query.cuda(), key.cuda(), value.cuda(), is_causal=True)
+    scores = query.double() @ key.double().transpose(-1, -2) / 8
+    hidden = bench.torch.ones(256, 256, dtype=bench.torch.bool).triu(1)
+    return out, scores.masked_fill(hidden, float("-inf")).softmax(-1) @ value.double(), 1e-2
+
+
+def triton_kernel(name: str) -> Any:
+    path = Path(__file__).with_name("triton_aot.py")
+    spec = importlib.util.spec_from_file_location("rocmimg_triton_aot", path)
+    assert spec  # noqa: S101
+    assert spec.loader  # noqa: S101
+    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
+    try:
+        if not hasattr(module, "KERNELS"):
+            spec.loader.exec_module(module)
+    except ImportError as error:
+        raise NotRun(f"Triton does not import: {error}") from error
+    return getattr(module, name)
+
+
+def triton_vector_add(bench: Bench) -> Comparison:
+    count = 1_000_003
+    a, b = bench.normal(count, dtype="float32"), bench.normal(count, dtype="float32")
+    out = bench.poisoned(count, dtype="float32")
+    triton_kernel("vector_add")[(-(-count // 256),)](a.cuda(), b.cuda(), out, count, BLOCK=256)
+    return out, a.double() + b.double(), 1e-6
+
+
+def triton_rmsnorm(bench: Bench) -> Comparison:
+    x, weight, out = bench.normal(128, 4000), bench.normal(4000), bench.poisoned(128, 4000)
+    triton_kernel("rmsnorm")[(128,)](x.cuda(), weight.cuda(), out, 4000, EPS, BLOCK=4096)
+    return out, normalized(x, weight), ROUNDED["bfloat16"]
+
+
+def triton_matmul(bench: Bench) -> Comparison:
+    a, b = bench.normal(512, 1024), bench.normal(384, 1024)
+    out = bench.poisoned(512, 384, dtype="float32")
+    triton_kernel("matmul_bf16")[(384 // 64, 512 // 64)](a.cuda(), b.cuda(), out, 384, 1024, TILE=64, DEPTH=32)
+    return out, a.double() @ b.double().t(), 1e-5
+
+
+def from_aiter(name: str, module: str = "aiter") -> Any:
+    if importlib.util.find_spec("aiter") is None:
+        raise NotRun("AITER is not installed")
+    found = getattr(importlib.import_module(module), name, None)
+    if found is None:
+        raise NotRun(f"this AITER has no {module}.{name}")
+    return found
+
+
+def aiter_rmsnorm(bench: Bench) -> Comparison:
+    function = from_aiter("rmsnorm2d_fwd")
+    x, weight = bench.normal(128, 4096), bench.normal(4096)
+    bench.poison_pool()
+    return function(x.cuda(), weight.cuda(), EPS), normalized(x, weight), ROUNDED["bfloat16"]
+
+
+def aiter_quant(bench: Bench) -> Comparison:
+    function, dtype = from_aiter("dynamic_per_tensor_quant"), fp8(bench)
+    x = bench.normal(128, 4096)
+    out = bench.poisoned(128, 4096, dtype="float32").to(dtype)
+    scale = bench.poisoned(1, dtype="float32")
+    function(out, x.cuda(), scale)
+    expected = float(x.double().abs().max()) / bench.torch.finfo(dtype).max
+    if not abs(float(scale) / expected - 1) <= 1e-2:  # noqa: PLR2004 - NaN must not pass
+        raise Wrong(f"scale {float(scale):.4g}, expected {expected:.4g}")
+    return out.double() * scale.double(), x.double(), 4e-2  # three bits of mantissa
+
+
+def aiter_gemm(bench: Bench) -> Comparison:
+    function = from_aiter("tgemm", "aiter.tuned_gemm").mm
+    a, b = bench.normal(512, 1024), bench.normal(384, 1024)
+    bench.poison_pool()
+    return function(a.cuda(), b.cuda()), a.double() @ b.double().t(), ROUNDED["bfloat16"]
+
+
+def aiter_fused_qk_rmsnorm(bench: Bench) -> Comparison:
+    function = from_aiter("fused_qk_rmsnorm")
+    (q, q_weight), (k, k_weight) = ((bench.normal(128, n), bench.normal(n)) for n in (1536, 512))
+    names = inspect.signature(function).parameters
+    device = {"q": q.cuda(), "q_weight": q_weight.cuda(), "k": k.cuda(), "k_weight": k_weight.cuda()}
+    # Two functions carry this name: v0.1.12 and v0.1.13 return the results, later ones write them where they are told.
+    if "q_eps" in names:
+        bench.poison_pool()
+        outs = function(**device, q_eps=EPS, k_eps=EPS)
+    elif "q_out_quantized" in names:
+        outs = bench.poisoned(128, 1536), bench.poisoned(128, 512)
+        function(**device, q_out_quantized=outs[0], k_out=outs[1], q_epsilon=EPS, k_epsilon=EPS)
+    else:
+        raise NotRun(f"its fused_qk_rmsnorm takes {', '.join(names)}, which this check does not know")
+    together = bench.torch.cat
+    expected = together([normalized(q, q_weight), normalized(k, k_weight)], -1)
+    return together(list(outs), -1), expected, ROUNDED["bfloat16"]
+
+
+def share(bench: Bench, rank: int) -> Any:
+    return bench.torch.randn(1 << 20, generator=bench.torch.Generator().manual_seed(rank))
+
+
+def all_reduce(bench: Bench) -> Comparison:
+    if bench.count < 2:  # noqa: PLR2004
+        raise NotRun("a collective needs two GPUs, and one is visible")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--all-reduce", str(Path(folder) / "store"), "--world", str(bench.count)]
+        ranks = [subprocess.Popen([*command, "--rank", str(rank)], stderr=-1) for rank in range(bench.count)]
+        ends = [(rank.communicate()[1], rank.returncode) for rank in ranks]
+        for text, code in ends:
+            if code:
+                raise Wrong(f"a rank ended with {code}: {text.decode(errors='replace').strip()[-800:]}")
+        outs = [bench.torch.load(Path(folder) / f"store.{rank}") for rank in range(bench.count)]
+    expected = sum(share(bench, rank).double() for rank in range(bench.count))
+    return bench.torch.cat(outs), bench.torch.cat([expected] * bench.count), ROUNDED["float32"]
+
+
+def one_rank(store: str, rank: int, world: int) -> None:
+    faulthandler.dump_traceback_later(LIMIT_S["all"] - 20, exit=True)
+    bench = Bench(None)
+    torch = bench.torch
+    torch.cuda.set_device(rank)
+    collective = importlib.import_module("torch.distributed")
+    collective.init_process_group("nccl", init_method=f"file://{store}", rank=rank, world_size=world)
+    values = share(bench, rank).cuda()
+    collective.all_reduce(values)
+    torch.save(values.cpu(), f"{store}.{rank}")
+    collective.destroy_process_group()
+
+
+CHECKS: dict[str, Callable[[Bench], Comparison]] = {
+    "torch-gemm-fp32": lambda bench: gemm(bench, "float32"),
+    "torch-gemm-bf16": lambda bench: gemm(bench, "bfloat16"),
+    "torch-gemm-fp16": lambda bench: gemm(bench, "float16"),
+    "torch-gemm-fp8": gemm_fp8,
+    "torch-rmsnorm": torch_rmsnorm,
+    "torch-softmax": torch_softmax,
+    "torch-attention": torch_attention,
+    "triton-vector-add": triton_vector_add,
+    "triton-rmsnorm": triton_rmsnorm,
+    "triton-matmul-bf16": triton_matmul,
+    "aiter-rmsnorm": aiter_rmsnorm,
+    "aiter-quant": aiter_quant,
+    "aiter-gemm": aiter_gemm,
+    "aiter-fused-qk-rmsnorm": aiter_fused_qk_rmsnorm,
+    "all-reduce": all_reduce,
+}
+
+
+def attempt(bench: Bench, check: Callable[[Bench], Comparison]) -> dict[str, Any]:
+    """Status and reason of one check."""
+    try:
+        found, expected, tolerance = check(bench)
+        error = bench.compare(found, expected)
+    except NotRun as why:
+        return {"status": "not-run", "reason": str(why)}
+    except Wrong as why:
+        return {"status": "failed", "reason": str(why)}
+    except Exception as why:  # whatever a library throws is the finding
+        return {"status": "failed", "reason": f"{type(why).__name__}: {why}"[:800], "trace": traceback.format_exc()}
+    passed = error <= tolerance
+    reason = "" if passed else f"relative error {error:.3g}, allowed {tolerance:.3g}"
+    return {"status": "passed" if passed else "failed", "reason": reason, "error": error, "tolerance": tolerance}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", action="append", choices=CHECKS)
+    parser.add_argument("--arch")
+    parser.add_argument("--all-reduce", help=argparse.SUPPRESS)
+    parser.add_argument("--rank", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--world", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.all_reduce:
+        one_rank(options.all_reduce, options.rank, options.world)
+        return
+    bench, verdict = None, {}
+    try:
+        bench = Bench(options.arch)
+        print(json.dumps({"event": "device", **bench.facts}), flush=True)
+    except NotRun as why:
+        verdict = {"status": "not-run", "reason": str(why)}
+    except Wrong as why:
+        verdict = {"status": "failed", "reason": str(why)}
+    for name in options.only or CHECKS:
+        print(json.dumps({"event": "start", "id": name}), flush=True)
+        begin = time.monotonic()
+        faulthandler.dump_traceback_later(LIMIT_S.get(name.partition("-")[0], LIMIT_S["all"]), exit=True)
+        result = attempt(bench, CHECKS[name]) if bench else verdict
+        faulthandler.cancel_dump_traceback_later()
+        seconds = round(time.monotonic() - begin, 3)
+        print(json.dumps({"event": "result", "id": name, "seconds": seconds, **result}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What checks know of the kernels of one image: compiled once, run once, whoever asks first."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Final
+
+from rocmimg.checks.kernels import compile as compilers
+from rocmimg.checks.kernels.drive import Driver, KernelResult
+from rocmimg.checks.kernels.evidence import collect
+from rocmimg.checks.kernels.pack import write_pack
+from rocmimg.plan.context import ContextFile
+
+if TYPE_CHECKING:
+    from rocmimg.checks.api import Image
+    from rocmimg.checks.kernels.examine import Attempt
+    from rocmimg.checks.kernels.pack import Language
+    from rocmimg.engine import ExecResult
+
+PACK: Final = f"{compilers.FOLDER}/pack"
+RUN_LIMIT_S: Final = 2400.0
+"""For a script as a whole; each kernel has its own limit inside it."""
+_TOOL_LIMIT_S: Final = 15.0
+
+
+class Proof:
+    """The kernels of the image under test."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._python = image.expect.python
+        compilers.prepare(image.container)
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """Every kernel, compiled by every compiler for every architecture of the cell; the pack is written by the way.
+
+        Raises:
+            EngineError: the engine fails.
+            OSError: the folder for the pack cannot be written.
+        """
+        archs, container = self._image.expect.archs, self._image.container
+        found = [
+            *compilers.compile_hip(container, archs),
+            *compilers.compile_triton(container, archs, self._python),
+        ]
+        kernels = [attempt.compiled for attempt in found if attempt.compiled]
+        folders = [self._image.folder / "kernels"]
+        if export := self._image.export_kernels:
+            folders.append(export / self._image.expect.cell)
+        seed = secrets.randbits(32)
+        for folder in folders:
+            write_pack(
+                folder, kernels, seed=seed, cell=self._image.expect.cell, image=str(self._image.detail.get("id", ""))
+            )
+        return found
+
+    def of(self, language: Language, name: str) -> list[Attempt]:
+        """The attempts at one kernel, one an architecture."""
+        return [one for one in self.attempts if one.language == language and one.case.name == name]
+
+    @cached_property
+    def packed(self) -> dict[str, KernelResult]:
+        """Results of the pack's kernels for the leased GPU, run inside the image."""
+        if self._image.gpu is None:
+            return {}
+        arch = self._image.gpu.arch
+        ids = [one.compiled.id for one in self.attempts if one.compiled and one.arch == arch]
+        folder = self._image.folder / "kernels"
+        self._image.container.put(
+            compilers.FOLDER, [ContextFile(path=f"pack/{file.name}", data=file) for file in sorted(folder.iterdir())]
+        )
+        driver = Driver(execute=self._execute, argv=[self._python, f"{compilers.FOLDER}/run_pack.py", PACK], ids=ids)
+        return {result.id: result for result in driver.results()}
+
+    @cached_property
+    def probed(self) -> dict[str, KernelResult]:
+        """Results of gpu_probe.py, run inside the image."""
+        from rocmimg.checks.kernels.inside.gpu_probe import CHECKS
+
+        gpu = self._image.gpu
+        if gpu is None:
+            return {}
+        argv = [self._python, f"{compilers.FOLDER}/gpu_probe.py", "--arch", gpu.arch]
+        driver = Driver(execute=self._execute, argv=argv, ids=list(CHECKS))
+        return {result.id: result for result in driver.results()}
+
+    @cached_property
+    def evidence(self) -> dict[str, str]:
+        """What the machine says after a hang or a crash."""
+        return collect(lambda argv: self._image.container.exec(argv, timeout=_TOOL_LIMIT_S))
+
+    def _execute(self, argv: Sequence[str]) -> ExecResult:
+        return self._image.container.exec(argv, timeout=RUN_LIMIT_S)
+
+
+@cache
+def proof_of(image: Image) -> Proof:
+    """The one proof of an image in this process."""
+    return Proof(image)
