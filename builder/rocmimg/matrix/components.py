@@ -173,7 +173,7 @@ def ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedCo
     graph = {
         c.name: [
             *(n for recipe in (*c.recipe.needs, *c.recipe.after) for n in by_recipe.get(recipe, ())),
-            *_known_needs(c, components, node),
+            *_present_needs(c, components, node),
         ]
         for c in components
     }
@@ -200,8 +200,9 @@ def ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedCo
     return tuple(by_name[name] for name in order)
 
 
-def _known_needs(component: ResolvedComponent, components: list[ResolvedComponent], node: Node) -> tuple[str, ...]:
-    known = [other.name for other in components]
+def _present_needs(component: ResolvedComponent, components: list[ResolvedComponent], node: Node) -> list[str]:
+    """Those that ``needs`` names, without those that their flags switch off."""
+    known = node.find(("components",)).children
     for index, name in enumerate(component.config.needs):
         if name not in known:
             raise ConfigError(
@@ -209,4 +210,4 @@ def _known_needs(component: ResolvedComponent, components: list[ResolvedComponen
                 next_step=did_you_mean(name, known),
                 position=node.find(("components", component.name, "needs", index)).position,
             )
-    return component.config.needs
+    return [other.name for other in components if other.name in component.config.needs]

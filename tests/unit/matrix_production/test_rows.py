@@ -1,0 +1,192 @@
+"""What every production image has in common: the failures of the past that its text rules out."""
+
+import re
+
+import pytest
+
+from rocmimg.matrix import Selection, load, parse_set
+from rocmimg.plan import make_plan
+
+from .conftest import stage
+
+SGLANG = [f"rocm{version}-{arch}" for version in (700, 720, 724, 1000) for arch in ("gfx942", "gfx950")]
+SGLANG += ["rocm1000-gfx1250"]
+CELLS = [*SGLANG, *(f"{cell}-srt" for cell in SGLANG), "vllm-base-all", "vllm-all"]
+
+
+def instructions(text):
+    return re.split(r"\n(?=[A-Z]+ )", text.replace("\\\n", " "))
+
+
+def test_these_are_the_rows(dockerfiles):
+    assert sorted(dockerfiles) == sorted(CELLS)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+class TestEveryCell:
+    def test_names_no_gpu_but_its_own(self, cell, dockerfiles, production):
+        assert set(re.findall(r"gfx[0-9]+[a-z]?", dockerfiles[cell].text)) <= set(production.cell(cell).archs)
+
+    def test_constrains_pip_before_any_component(self, cell, dockerfiles):
+        assert "ENV PIP_CONSTRAINT=/etc/rocmimg/constraints.txt" in stage(dockerfiles[cell], "base")
+
+    def test_every_editable_install_is_compat(self, cell, dockerfiles):
+        for line in instructions(dockerfiles[cell].text):
+            assert ("--editable" in line or " -e " in line) == (
+                "editable_mode=compat" in line and "pip install" in line
+            )
+
+    def test_puts_no_variable_where_only_a_shell_finds_it(self, cell, dockerfiles):
+        assert not re.search(r"bashrc|/etc/environment|/etc/profile", dockerfiles[cell].text)
+
+    def test_leaves_no_package_lists(self, cell, dockerfiles):
+        for line in instructions(dockerfiles[cell].text):
+            assert ("apt-get" in line and "update" in line) <= ("rm -rf /var/lib/apt/lists" in line), line
+
+    def test_decides_nothing_in_the_shell(self, cell, dockerfiles, production):
+        text = dockerfiles[cell].text
+        assert not [flag for flag in production.catalogue.flags() if flag in text]
+        assert not re.search(r"\bcase\b|\bARG\b", text)
+
+    def test_swallows_no_failure(self, cell, dockerfiles):
+        assert "|| true" not in dockerfiles[cell].text
+
+    def test_retries_what_it_fetches(self, cell, dockerfiles):
+        for line in instructions(dockerfiles[cell].text):
+            for fetch in re.finditer(r"git (fetch|clone|submodule update)", line):
+                assert line.rfind("for wait in", 0, fetch.start()) > line.rfind("done", 0, fetch.start()), line
+            assert line.count("curl --") == line.count("--retry-all-errors")
+
+    def test_takes_no_toolchain_along(self, cell, dockerfiles):
+        assert not re.search(r"/opt/rust|/usr/local/go", stage(dockerfiles[cell], "final"))
+
+    def test_every_stage_is_used(self, cell, dockerfiles):
+        names = [part.name for part in dockerfiles[cell].stages if part.name not in ("base", "final")]
+        used = set(re.findall(r"from=([\w.-]+)", dockerfiles[cell].text))
+        assert set(names) == used
+
+    def test_a_stage_is_defined_before_it_is_used(self, cell, dockerfiles):
+        for index, part in enumerate(dockerfiles[cell].stages):
+            before = {earlier.name for earlier in dockerfiles[cell].stages[:index]}
+            assert set(re.findall(r"from=([\w.-]+)", part.text)) <= before
+
+
+@pytest.mark.parametrize("cell", [cell for cell in SGLANG if "gfx1250" not in cell])
+def test_aiter_is_compiled_for_the_cell_and_nothing_else(cell, dockerfiles, production):
+    arch = production.cell(cell).arch
+    assert f"RUN PREBUILD_KERNELS=1 GPU_ARCHS={arch} AITER_USE_SYSTEM_TRITON=1 python3 setup.py build_ext" in stage(
+        dockerfiles[cell], "aiter"
+    )
+
+
+def test_gfx1250_has_an_aiter_of_its_own(dockerfiles):
+    text = stage(dockerfiles["rocm1000-gfx1250"], "aiter")
+    assert "a6d2b564fd671724a3720b8edf70e8d674e4d694" in text
+    reverts = re.search(r"git revert --no-commit ([0-9a-f ]+)", text)
+    assert [commit[:9] for commit in reverts[1].split()] == ["8d581370b", "79c11b677", "1ecb760a5", "e708f6c15"]
+    assert "PREBUILD_KERNELS=1" not in text
+    assert "ENABLE_CK=0" in stage(dockerfiles["rocm1000-gfx1250"], "final")
+
+
+class TestLlvm:
+    def test_off_leaves_no_trace(self, dockerfiles):
+        assert not [
+            cell for cell, rendered in dockerfiles.items() if re.search(r"HIP_CLANG_PATH|llvm-project", rendered.text)
+        ]
+
+    def test_on_aiter_is_compiled_with_it(self, changed):
+        rendered = changed("rocm720-gfx942", "flags.BUILD_LLVM=true")
+        text = stage(rendered, "aiter")
+        assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
+        assert "HIP_CLANG_PATH=/opt/llvm/bin python3 setup.py build_ext" in text
+        assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in stage(rendered, "final")
+
+    def test_on_without_prebuilt_kernels_the_image_still_has_it_for_later(self, changed):
+        rendered = changed("rocm720-gfx942", "flags.BUILD_LLVM=true", "flags.BUILD_AITER_ALL=false")
+        assert "setup.py build_ext" not in stage(rendered, "aiter")
+        assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in stage(rendered, "final")
+
+
+class TestTorch:
+    def test_an_upgrade_is_under_every_stage(self, dockerfiles):
+        rendered = dockerfiles["rocm724-gfx942"]
+        base = stage(rendered, "base")
+        assert base.index("torch==2.11.0+rocm7.2") < base.index("PIP_CONSTRAINT")
+        assert all(part.text.count("FROM base AS") == 1 for part in rendered.stages if part.name != "base")
+
+    def test_a_replaced_triton_is_free_in_the_base_and_kept_from_its_install_on(self, dockerfiles):
+        rendered = dockerfiles["rocm720-gfx942"]
+        assert "for name in torch torchvision torchaudio; do" in stage(rendered, "base")
+        final = stage(rendered, "final")
+        order = [
+            final.index(text)
+            for text in ("pip uninstall --yes triton", "for name in triton ", "requires_dist.py", "# aiter")
+        ]
+        assert order == sorted(order)
+
+    def test_a_triton_of_the_base_is_kept(self, dockerfiles):
+        assert "for name in torch torchvision torchaudio triton " in stage(dockerfiles["rocm700-gfx942"], "base")
+
+    def test_torch_from_source_is_in_those_stages_that_compile_against_it(self, dockerfiles):
+        rendered = dockerfiles["vllm-base-all"]
+        users = [part.name for part in rendered.stages if "from=pytorch" in part.text]
+        assert users == ["torchvision", "torchaudio", "flash-attention", "aiter", "mori", "final"]
+
+
+class TestSglang:
+    @pytest.mark.parametrize(
+        ("cell", "extras"),
+        [
+            ("rocm700-gfx942", ".[all_hip]"),
+            ("rocm720-gfx950-srt", ".[srt_hip,diffusion_hip]"),
+            ("rocm724-gfx942", ".[all_hip_torch2_11]"),
+            ("rocm1000-gfx1250-srt", ".[srt_hip_torch2_11,diffusion_hip]"),
+        ],
+    )
+    def test_extras_fit_the_torch(self, cell, extras, dockerfiles):
+        assert f"--editable '{extras}'" in stage(dockerfiles[cell], "final")
+
+    def test_its_kernels_and_gateway_have_its_pin(self, changed):
+        text = changed("rocm720-gfx942", "components.sglang.ref=v9").text
+        assert text.count("origin v9 ") == 3
+        assert "v0.5.17" not in text
+
+    def test_all_three_come_from_a_local_checkout(self, production, tmp_path):
+
+        (tmp_path / "sglang").mkdir()
+        (tmp_path / "sglang/file").write_text("x")
+        cell = "rocm720-gfx942"
+        local = parse_set(f"components.sglang.source=local:{tmp_path}/sglang")
+        matrix = load(production.path, sets=[local], selection=Selection(ids=(cell,)))
+        image = make_plan(matrix, [cell])[cell]
+        assert image.dockerfile.count("/sgl-workspace/sglang\n") >= 3
+        assert "sgl-project" not in image.dockerfile
+        assert {"source of sglang", "source of sgl-kernel", "source of sgl-gateway"} <= set(image.inputs)
+
+    def test_a_nightlys_version_reaches_nothing_else(self, changed):
+        text = changed("rocm720-gfx942", "components.sglang.options.version=0.5.18.dev1").text
+        assert text.count("SCM_PRETEND") == 1
+        assert "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_SGLANG=0.5.18.dev1" in text
+
+
+class TestVllm:
+    def test_the_image_starts_from_the_base_line(self, production):
+        images = make_plan(production, ["vllm-all"]).images
+        assert [image.id for image in images] == ["vllm-base-all", "vllm-all"]
+
+    def test_every_component_of_the_base_line_is_a_wheel_of_its_own_stage(self, production, dockerfiles):
+        for component in production.cell("vllm-base-all").components:
+            if component.module and not component.recipe.foundation:
+                assert "/wheels" in stage(dockerfiles["vllm-base-all"], component.name)
+                assert f"from={component.name},source=/wheels" in stage(dockerfiles["vllm-base-all"], "final")
+
+    def test_components_are_compiled_for_the_gpus_that_they_support(self, dockerfiles):
+        rendered = dockerfiles["vllm-base-all"]
+        assert "GPU_ARCHS='gfx90a;gfx942;gfx950' " in stage(rendered, "flash-attention")
+        assert "GPU_ARCHS='gfx942;gfx950' " in stage(rendered, "aiter")
+        assert "gfx1201" in stage(rendered, "pytorch")
+
+
+def test_a_dependency_that_brings_cuda_fails_the_build(dockerfiles):
+    for rendered in dockerfiles.values():
+        assert "grep -i -E '^(nvidia|cuda|cufile)-' /tmp/installed.txt; then exit 1" in stage(rendered, "final")
