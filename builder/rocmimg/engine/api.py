@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import docker
@@ -134,7 +136,7 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
             what,
             why="there is no such socket, so none is installed or none is running",
             next_step="start it (`systemctl start docker`), or install one: `scripts/setup-engine.sh` does on Debian "
-            "and Ubuntu; DOCKER_HOST names another one",
+            f"and Ubuntu{_elsewhere()}",
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return EngineError(
@@ -147,6 +149,14 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
             next_step="check ca.pem, cert.pem and key.pem of DOCKER_CERT_PATH or of the docker context",
         )
     return EngineError(what, why=" ".join(str(error).split()), next_step="check DOCKER_HOST and the docker context")
+
+
+def _elsewhere() -> str:
+    """The sockets of rootless docker and of podman, where they are."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    known = (runtime / "docker.sock", runtime / "podman/podman.sock", Path("/run/podman/podman.sock"))
+    found = [str(path) for path in known if path.exists()]
+    return f"; another one is here: DOCKER_HOST=unix://{found[0]}" if found else ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -25,7 +25,7 @@ from rocmimg.engine.frames import Trace
 from rocmimg.engine.plain import PlainSteps
 from rocmimg.engine.tar import stream
 from rocmimg.engine.types import BuildOutcome, BuildRequest
-from rocmimg.errors import BuildError
+from rocmimg.errors import BuildError, EngineError
 from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
@@ -226,8 +226,12 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
             elif "stream" in line and not buildkit:
                 watch.see(plain.decode(line["stream"]))
     except (requests.RequestException, OSError, ValueError) as error:
-        if not message:
-            message = f"the engine went away during the build: {message_of(error)}"
+        if not (running.cancelled or message):
+            raise EngineError(
+                "the engine went away during the build",
+                why=message_of(error),
+                next_step="start it again, and see its log; what it had built is in its cache",
+            ) from error
     watch.see(trace.close())
     watch.see(plain.close(message))
     if running.cancelled:

@@ -29,8 +29,9 @@ RUN_LABEL: Final = "io.rocmimg.run"
 """On every container of ours, so that leftovers of a killed process can be found and removed."""
 
 # A shell that waits, not `sleep`: as process 1 it also reaps what the commands leave behind, and every image that can
-# be checked at all has one.
-_IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
+# be checked at all has one. It ends after a day, and the engine then removes the container, should this process be
+# killed before it can.
+_IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; sleep 86400 & wait $!")
 _REMOVE_PAUSES_S: Final = (0.1,) * 10 + (1.0,) * 30
 
 
@@ -155,6 +156,7 @@ class Containers:
 
 def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
     host: dict[str, Any] = {
+        "AutoRemove": True,
         "NetworkMode": spec.network_mode,
         "Memory": spec.memory_bytes,
         "PidsLimit": spec.pids_limit,

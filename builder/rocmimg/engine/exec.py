@@ -52,7 +52,7 @@ class Executor:
         self._api = api
         self._id = container_id
         self._lock = threading.Lock()
-        self._has_timeout: bool | None = None
+        self._timeout: str | None = None
 
     def run(
         self,
@@ -68,8 +68,8 @@ class Executor:
         command = list(argv)
         if stdin is not None:
             command = self._with_stdin(command, stdin, mark)
-        if timeout is not None and self._timeout_inside():
-            command = ["timeout", "-k", str(_KILL_AFTER_S), str(timeout), *command]
+        if timeout is not None and (program := self._timeout_program()):
+            command = [program, "-k", str(_KILL_AFTER_S), str(timeout), *command]
         marked = {**env, _MARK: mark}
         began = time.monotonic()
         code, out, err, cut = self._start(
@@ -131,12 +131,13 @@ class Executor:
                 return int(said["ExitCode"])
         return _KILLED
 
-    def _timeout_inside(self) -> bool:
+    def _timeout_program(self) -> str:
+        """Path of ``timeout`` in the container, "" where it has none; its PATH may differ from a command's."""
         with self._lock:
-            if self._has_timeout is None:
-                code, *_ = self._start(["sh", "-c", "command -v timeout"], _SIDE_LIMIT_S)
-                self._has_timeout = code == 0
-            return self._has_timeout
+            if self._timeout is None:
+                _, out, _, _ = self._start(["sh", "-c", "command -v timeout"], _SIDE_LIMIT_S)
+                self._timeout = out.decode(errors="replace").strip()
+            return self._timeout
 
     def _sweep(self, mark: str) -> None:
         with contextlib.suppress(DockerException, requests.RequestException):

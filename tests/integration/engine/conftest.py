@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 
 from rocmimg.engine import BuildRequest, connect
 from rocmimg.engine.client import Engine
-from rocmimg.engine.endpoint import DEFAULT_URL, Endpoint
+from rocmimg.engine.endpoint import Endpoint
 from rocmimg.engine.portable import closure
 from rocmimg.errors import EngineError
 
@@ -88,7 +89,7 @@ def base(engine: Engine) -> Iterator[str]:
 
 
 def open_engine(started: Started) -> Engine:
-    return connect() if started.url == DEFAULT_URL else Engine(Endpoint(url=started.url, source="test"))
+    return connect() if started.name == "default" else Engine(Endpoint(url=started.url, source="test"))
 
 
 def build_base(engine: Engine) -> None:
@@ -114,7 +115,7 @@ def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started
     if data_size:
         (state / "data.size").write_text(data_size)
     # The socket's path has to stay short.
-    short = Path("/tmp", f"rocmimg-test-{name}-{os.getpid()}{'-small' if data_size else ''}")
+    short = Path("/tmp", f"rocmimg-test-{uuid.uuid4().hex[:12]}")
     short.symlink_to(state)
     log = state / "engine.log"
     with log.open("wb") as output:
