@@ -1,0 +1,92 @@
+"""The step that fetches sources, run by a real shell on a real repository."""
+
+import re
+import subprocess
+
+import pytest
+
+from rocmimg.render import render
+
+from .conftest import stage
+
+MATRIX = """
+    targets:
+      t:
+        gpu_archs: [gfx942]
+        base: debian:testing
+        workdir: {workdir}
+        components:
+          aiter: {{repo: 'file://{repo}', {source}}}
+"""
+
+
+def git(*arguments, cwd):
+    identity = ["-c", "user.name=n", "-c", "user.email=n@host", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """Three commits on main, the second with the tag v1, and one aside."""
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    git("init", "--quiet", cwd=folder)
+    commits = {}
+    for name in ("one", "two", "three"):
+        (folder / name).write_text(name)
+        git("add", ".", cwd=folder)
+        git("commit", "--quiet", "-m", name, cwd=folder)
+        commits[name] = git("rev-parse", "HEAD", cwd=folder)
+        if name == "two":
+            git("tag", "v1", cwd=folder)
+    git("checkout", "--quiet", "-b", "fix", "v1", cwd=folder)
+    (folder / "fixed").write_text("fixed")
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "-m", "fixed", cwd=folder)
+    commits["fixed"] = git("rev-parse", "HEAD", cwd=folder)
+    return folder, commits
+
+
+@pytest.fixture
+def fetch(repo, load_matrix, tmp_path):
+    """Run the step; the files of the checkout, or None where it failed."""
+    folder, commits = repo
+
+    def run(source):
+        text = MATRIX.format(workdir=tmp_path / "work", repo=folder, source=source.format(**commits))
+        matrix = load_matrix(text)
+        (step,) = re.findall(
+            r"^RUN (git init.*?)\n\n", stage(render(matrix, matrix.cells[0]), "aiter"), re.DOTALL | re.MULTILINE
+        )
+        script = "sleep() { :; }\n" + step.replace("\\\n", "")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            check=False,
+        )
+        checkout = tmp_path / "work/aiter"
+        return {path.name for path in checkout.iterdir()} - {".git"} if done.returncode == 0 else None
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("source", "files"),
+    [
+        ("ref: v1", {"one", "two"}),
+        ("ref: main", {"one", "two", "three"}),
+        ("ref: {one}", {"one"}),
+        ("ref: main, reverts: [{two}]", {"one", "three"}),
+        ("ref: main, reverts: [{three}, {two}]", {"one"}),
+        ("ref: main, picks: [{fixed}]", {"one", "two", "three", "fixed"}),
+        ("ref: main, reverts: [{two}], picks: [{fixed}]", {"one", "three", "fixed"}),
+    ],
+)
+def test_the_pin_is_what_is_checked_out(source, files, fetch):
+    assert fetch(source) == files
+
+
+@pytest.mark.parametrize("source", ["ref: v2", "ref: " + "0" * 40, "ref: v1, picks: [" + "0" * 40 + "]"])
+def test_a_pin_that_does_not_exist_fails_the_build(source, fetch):
+    assert fetch(source) is None
