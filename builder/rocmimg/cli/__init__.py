@@ -25,6 +25,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("Describe", "Print the JSON schema of images.yaml."),
     "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),
     "contract": ("Check before the build", "Hold a framework against the AITER that it is pinned to."),
+    "capabilities": ("Check before the build", "Show which pins have what the matrix requires of them."),
     "capability": ("Check before the build", "Show which releases of a source have a name."),
     "plan": ("Check before the build", "Say what a build would do, and why."),
     "build": ("Build and prove", "Build images."),

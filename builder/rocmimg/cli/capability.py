@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -12,17 +13,21 @@ import click
 @click.option(
     "--source",
     metavar="[PACKAGE=]GIT",
-    help="The repository; without it, the one that images.yaml names for the package.",
+    help="The repository; without it, the one that the matrix names for the package.",
 )
+@click.option(
+    "--file", "-f", "file", default="images.yaml", show_default=True, envvar="ROCMIMG_FILE",
+    type=click.Path(path_type=Path, dir_okay=False), help="The matrix.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One object.")
 @click.option("--fetch", is_flag=True, help="Fetch a remote repository that is in the cache already.")
-def command(name: str, source: str | None, as_json: bool, fetch: bool) -> None:
+def command(name: str, source: str | None, file: Path, as_json: bool, fetch: bool) -> None:
     """Show which releases have NAME, for instance aiter.rmsnorm2d_fwd_with_add."""
     from rocmimg.cli.contracts import repository_of
     from rocmimg.contract.check import Checker
 
     package = name.partition(".")[0]
-    place = source.removeprefix(f"{package}=") if source is not None else repository_of(package)
+    place = source.removeprefix(f"{package}=") if source is not None else repository_of(package, file)
     with Checker(refresh=fetch) as checker:
         found = checker.capability(name, place)
     if as_json:

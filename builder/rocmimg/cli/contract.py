@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import matrix_options, selection_options
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.errors import ContractBroken, SourceError
+
+if TYPE_CHECKING:
+    from rocmimg.contract.model import Contract
 
 
 @click.command()
@@ -46,29 +51,43 @@ def command(
     Reads both from their pins; imports nothing, builds nothing. PLACE is a folder, a wheel or sdist, or a git
     repository with @REF.
     """
-    from rocmimg.cli.contracts import named_sources, run_cells, run_pairs
+    from rocmimg.cli.contracts import Pair, named_sources, not_run, pairs_of, run_pairs
     from rocmimg.contract.baseline import read_baseline
-    from rocmimg.errors import ContractBroken
-    from rocmimg.report.contract import contract_json, contract_sarif, contract_text
+    from rocmimg.contract.check import Checker
 
     accepted = read_baseline(baseline) if baseline is not None else ()
     given = named_sources(sources)
     if framework is not None:
         if not given:
             raise click.UsageError("--framework needs at least one --source PACKAGE=PLACE")
-        contracts = run_pairs([(framework, package, place) for package, place in given.items()], accepted, fetch=fetch)
+        pairs = [Pair(framework=framework, package=package, source=place) for package, place in given.items()]
     else:
-        contracts = run_cells(file, sets, cells, targets, archs, variants, given, accepted, fetch=fetch)
+        matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+        pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))
+    with Checker(refresh=fetch) as checker:
+        contracts, not_read = run_pairs(checker, pairs, accepted)
+    _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)
+    if not pairs:
+        click.echo("nothing to hold against another: no selected cell has both a framework and a source", err=True)
+    for line in not_run(not_read):
+        click.echo(line, err=True)
+    broken = [finding for contract in contracts for finding in contract.at("error")]
+    if broken:
+        raise ContractBroken(
+            f"{len(broken)} use{'s fail' if len(broken) > 1 else ' fails'} on import",
+            next_step="choose a pin inside the windows above, or accept them in a --baseline with a reason",
+        )
+    if not_read:
+        raise SourceError(f"{len(not_read)} of {len(pairs)} contracts were not run") if contracts else not_read[0].error
+
+
+def _print(contracts: list[Contract], form: str, *, single: bool, verbose: bool) -> None:
+    from rocmimg.report.contract import contract_json, contract_sarif, contract_text
+
     if form == "sarif":
         click.echo(json.dumps(contract_sarif(contracts), indent=2))
     elif form == "json":
         rows = [contract_json(contract) for contract in contracts]
-        click.echo(json.dumps(rows[0] if framework is not None and len(rows) == 1 else rows, indent=2))
-    else:
+        click.echo(json.dumps(rows[0] if single and rows else rows, indent=2))
+    elif contracts:
         click.echo("\n\n".join(contract_text(contract, verbose=verbose) for contract in contracts))
-    broken = [finding for contract in contracts for finding in contract.at("error")]
-    if broken:
-        raise ContractBroken(
-            f"{len(broken)} uses fail on import",
-            next_step="choose a pin inside the windows above, or accept them in a --baseline with a reason",
-        )

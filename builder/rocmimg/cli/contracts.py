@@ -1,20 +1,56 @@
-"""What the verbs about contracts share: from cells and options to pairs of framework and source."""
+"""What the verbs about contracts share: from cells and options to frameworks and the sources that they need."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected
-from rocmimg.errors import SourceError
+from rocmimg.errors import ContractBroken, SourceError
 
 if TYPE_CHECKING:
     from rocmimg.contract.baseline import Accepted
+    from rocmimg.contract.check import Checker
     from rocmimg.contract.model import Contract
     from rocmimg.matrix import Cell, Matrix, ResolvedComponent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A framework, and a package that it may need, each as PATH_OR_GIT[@REF]."""
+
+    framework: str
+    package: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Required:
+    """A capability that images.yaml names for a component of a cell."""
+
+    cell: str
+    target: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRead:
+    """A pair that could not be held against one another."""
+
+    pair: Pair
+    error: SourceError
+
+
+def not_run(pairs: Sequence[NotRead]) -> list[str]:
+    """One line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for unread in pairs:
+        shown = f"{unread.pair.framework} against {unread.pair.package}"
+        reasons.setdefault(str(unread.error), []).append(shown)
+    return [f"not run: {', '.join(dict.fromkeys(shown))}: {reason}" for reason, shown in reasons.items()]
 
 
 def named_sources(options: Sequence[str]) -> dict[str, str]:
@@ -28,76 +64,111 @@ def named_sources(options: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def run_pairs(
-    pairs: Sequence[tuple[str, str, str]], baseline: Sequence[Accepted], *, fetch: bool = False
-) -> list[Contract]:
-    """Check (framework, package, source) triples, each once."""
-    from rocmimg.contract.check import Checker
-
-    with Checker(refresh=fetch) as checker:
-        return [
-            checker.check(framework, package, place, baseline=baseline)
-            for framework, package, place in dict.fromkeys(pairs)
-        ]
+def components_of(cell: Cell, matrix: Matrix) -> dict[str, tuple[ResolvedComponent, Cell]]:
+    """Components of a cell and of the cells that it starts from, by name, with the cell that has each."""
+    found = components_of(matrix.cell(cell.base_cell), matrix) if cell.base_cell else {}
+    return found | {component.name: (component, cell) for component in cell.components}
 
 
 def place_of(component: ResolvedComponent, cell: Cell, matrix: Matrix) -> str:
-    """Where a component's sources are, as PATH_OR_GIT[@REF]; mirrors of the cell's network are used."""
-    if component.local is not None:
-        return str(matrix.folder / component.local)
+    """Where a component's sources are, as PATH_OR_GIT[@REF]; "" where it has none of its own.
+
+    Mirrors of the cell's network are used, as they are in the build.
+    """
+    kind, _, rest = component.config.source.partition(":")
+    if kind == "local":
+        return str(matrix.folder / rest)
+    if kind == "component":
+        other = next((c for c in cell.components if c.name == rest), None)
+        return place_of(other, cell, matrix) if other is not None else ""
     repo = component.config.repo
     for prefix, mirror in cell.config.network.git_mirrors.items():
         if repo.startswith(prefix):
             repo = mirror + repo[len(prefix) :]
             break
-    return f"{repo}@{component.config.ref}" if component.config.ref else repo
+    return f"{repo}@{component.config.ref}" if repo and component.config.ref else repo
 
 
-def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> list[tuple[str, str, str]]:
-    """(framework, package, source) of all components of a cell that may need one another.
+def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair]:
+    """What may need one another in a cell: packages with rules, and the frameworks that use them."""
+    from rocmimg.contract.rules import rules_for, special_packages
 
-    A source is a component whose package has rules; everything else in Python may need it.
+    placed = {
+        component.module: place
+        for component, owner in components_of(cell, matrix).values()
+        if component.install is not None and component.module and (place := place_of(component, owner, matrix))
+    }
+    sources = {package: place for package, place in placed.items() if package in special_packages()} | given
+    for package, source in sources.items():
+        users = rules_for(package).users
+        for module, framework in placed.items():
+            if module not in sources and (not users or module in users):
+                yield Pair(framework=framework, package=package, source=source)
+
+
+def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
+    """Capabilities that images.yaml names for a cell (``requires``)."""
+    for component, owner in components_of(cell, matrix).values():
+        for target in component.config.requires:
+            yield Required(cell=cell.id, target=target, source=place_of(component, owner, matrix))
+
+
+def run_pairs(
+    checker: Checker, pairs: Iterable[Pair], baseline: Sequence[Accepted]
+) -> tuple[list[Contract], list[NotRead]]:
+    """Hold pairs against one another, each once. What cannot be read stops nothing else."""
+    contracts: list[Contract] = []
+    not_read: list[NotRead] = []
+    for pair in dict.fromkeys(pairs):
+        try:
+            contracts.append(checker.check(pair.framework, pair.package, pair.source, baseline=baseline))
+        except SourceError as error:
+            not_read.append(NotRead(pair=pair, error=error))
+    return contracts, not_read
+
+
+def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> list[str]:
+    """The contract as a gate before a build; the answer says what could not be looked at.
+
+    Raises ContractBroken where a framework would fail on import, or a required capability is not there.
     """
-    from rocmimg.contract.rules import special_packages
+    from rocmimg.contract.baseline import read_baseline
+    from rocmimg.contract.check import Checker
 
-    python = [component for component in cell.components if component.install is not None]
-    known = special_packages()
-    return [
-        (place_of(framework, cell, matrix), source.module, given.get(source.module) or place_of(source, cell, matrix))
-        for source in python
-        if source.module in known or source.module in given or source.config.requires
-        for framework in python
-        if framework.name != source.name and framework.module not in known
-    ]
-
-
-def run_cells(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
-    given: dict[str, str],
-    baseline: Sequence[Accepted],
-    *,
-    fetch: bool = False,
-) -> list[Contract]:
-    """Check all selected cells; equal pins are checked once."""
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    pairs = [pair for cell in chosen for pair in pairs_of(matrix.cell(cell), matrix, given)]
-    if not pairs:
-        click.echo("no cell has both a framework and a source that it needs: nothing to hold against another", err=True)
-    return run_pairs(pairs, baseline, fetch=fetch)
+    chosen = [matrix.cell(cell) for cell in cells]
+    accepted = read_baseline(baseline) if baseline is not None else ()
+    with Checker() as checker:
+        pairs = [pair for cell in chosen for pair in pairs_of(cell, matrix, {})]
+        contracts, not_read = run_pairs(checker, pairs, accepted)
+        missing, unread = _missing(checker, [need for cell in chosen for need in required_of(cell, matrix)])
+    broken = [f"{f.file}:{f.line}: {f.message} ({c.source})" for c in contracts for f in c.at("error")]
+    if broken or missing:
+        raise ContractBroken(
+            "\n".join([*broken, *missing]),
+            next_step="`rocmimg contract` shows the releases that fit; --no-contract builds all the same",
+        )
+    return [*not_run(not_read), *unread]
 
 
-def repository_of(package: str) -> str:
-    """The repository that images.yaml names for a package."""
+def _missing(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:
+    missing: list[str] = []
+    unread: list[str] = []
+    for need in needs:
+        try:
+            if checker.status(need.target, need.source) != "resolved":
+                missing.append(f"{need.cell}: requires {need.target}, which {need.source} does not have")
+        except SourceError as error:
+            unread.append(f"not run: {need.cell} requires {need.target}: {error}")
+    return missing, unread
+
+
+def repository_of(package: str, file: Path) -> str:
+    """The repository that a matrix names for a package. Raises SourceError where it names none."""
     from rocmimg.matrix import load
 
-    matrix = load(Path("images.yaml"))
+    matrix = load(file)
     for cell in matrix.cells:
         for component in cell.components:
-            if component.module == package and component.local is None:
-                return place_of(component, cell, matrix).partition("@")[0]
-    raise SourceError(f"images.yaml names no repository for {package!r}", next_step=f"give one: --source {package}=GIT")
+            if component.module == package and component.config.repo:
+                return place_of(component, cell, matrix).rpartition("@")[0]
+    raise SourceError(f"{file} names no repository for {package!r}", next_step=f"give one: --source {package}=GIT")

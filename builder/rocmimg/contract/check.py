@@ -153,6 +153,11 @@ class Checker:
             self._windows[key] = releases.window(ask)
         return self._windows[key]
 
+    def status(self, target: str, place: str) -> Status:
+        """Whether a place has a dotted name. Raises SourceError where it cannot be read."""
+        source = self.source(target.partition(".")[0], place)
+        return source.resolve(target, _module_part(source, target)).status
+
     def capability(self, target: str, place: str) -> Capability:
         """The releases of a repository that have a dotted name, and where its parameters change.
 

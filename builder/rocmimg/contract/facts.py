@@ -76,6 +76,7 @@ class _Reader:
         self.hook_open = False
         self.open_prefixes: list[str] = []
         self.maps: dict[str, dict[str, str]] = {}
+        self.lists: dict[str, tuple[str, ...]] = {}
         self.globals: Names = {}
         self.known: dict[str, Constant] = {}
         self.depth = 0
@@ -184,6 +185,8 @@ class _Reader:
             return dict(_targets(targets, node.lineno))
         if only.id == "__all__":
             self.exports = texts_of(value)
+        if (listed := texts_of(value)) is not None:
+            self.lists[only.id] = listed
         if isinstance(value, ast.Dict):
             pairs = {text_of(k): text_of(v) for k, v in zip(value.keys, value.values, strict=True)}
             if pairs and None not in pairs and None not in pairs.values():
@@ -221,7 +224,7 @@ class _Reader:
             match inner:
                 case ast.Compare(left=ast.Name(id=left), comparators=[right]) if left == argument:
                     single = text_of(right)
-                    listed = texts_of(right) or tuple(self.maps.get(dotted(right), ()))
+                    listed = texts_of(right) or self.lists.get(dotted(right)) or tuple(self.maps.get(dotted(right), ()))
                     if single is None and not listed:
                         self.hook_open = True
                     names += [single] if single is not None else listed

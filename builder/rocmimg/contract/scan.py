@@ -13,7 +13,7 @@ from typing import Final
 
 from rocmimg.contract.expressions import MENTIONS_GLOBALS, dotted, ends, parse, raises, text_of
 from rocmimg.contract.model import FileUses, Handler, Probe, Try
-from rocmimg.contract.scope import TESTS, TEXT, UNKNOWN, Names, Values, belongs
+from rocmimg.contract.scope import TESTS, TEXT, UNKNOWN, Names, Values, belongs, targets
 from rocmimg.contract.usage import ExpressionScanner, Here
 
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError"})
@@ -76,7 +76,7 @@ class _Scanner(ExpressionScanner):
                 module = alias.name if alias.asname else root
                 bound[alias.asname or root] = frozenset({module}) if belongs(module, self.package) else UNKNOWN
             elif alias.name != "*":
-                ours = not node.level and belongs(node.module or "", self.package)
+                ours = self._is_ours(node)
                 bound[alias.asname or alias.name] = frozenset({f"{node.module}.{alias.name}"}) if ours else UNKNOWN
         return bound
 
@@ -129,7 +129,7 @@ class _Scanner(ExpressionScanner):
             for alias in node.names:
                 if belongs(alias.name, self.package):
                     self.use(alias.name, "module", node.lineno, here, module=alias.name)
-        elif not node.level and belongs(node.module or "", self.package):
+        elif self._is_ours(node):
             module = node.module or ""
             for alias in node.names:
                 if alias.name == "*":
@@ -168,7 +168,7 @@ class _Scanner(ExpressionScanner):
     def _try(self, node: ast.Try | ast.TryStar, names: Names, here: Here) -> None:
         index = len(self.tries)
         handlers = tuple(Handler(catches=_caught(h.type), reraises=raises(h.body)) for h in node.handlers)
-        self.tries.append(Try(handlers=handlers, pure=self._is_pure(node, handlers)))
+        self.tries.append(Try(handlers=handlers, pure=self._is_pure(node, handlers, names)))
         before = names.branch()
         self.block(node.body, names, replace(here, tries=(index, *here.tries)))
         failed = names.branch()
@@ -184,17 +184,26 @@ class _Scanner(ExpressionScanner):
                 names.prefer(names.branch(), other) if imports else names.merge(names.branch(), other)
         self.block(node.finalbody, names, here)
 
-    def _is_pure(self, node: ast.Try | ast.TryStar, handlers: tuple[Handler, ...]) -> bool:
-        foreign = imports = False
-        for inner in (inner for statement in node.body for inner in ast.walk(statement)):
-            if isinstance(inner, ast.Import | ast.ImportFrom):
-                imports = True
-                roots = [a.name for a in inner.names] if isinstance(inner, ast.Import) else [inner.module or ""]
-                relative = isinstance(inner, ast.ImportFrom) and inner.level > 0
-                foreign |= relative or not all(belongs(root, self.package) for root in roots)
-        plain = all(isinstance(s, ast.Import | ast.ImportFrom | ast.Assign | ast.Pass) for s in node.body)
+    def _is_pure(self, node: ast.Try | ast.TryStar, handlers: tuple[Handler, ...], names: Names) -> bool:
+        """True where only the package can make a body fail: nothing else is imported, or all of it is lookups."""
+        nodes = [inner for statement in node.body for inner in ast.walk(statement)]
+        imports = [inner for inner in nodes if isinstance(inner, ast.Import | ast.ImportFrom)]
+        if not all(self._is_ours(inner) for inner in imports):
+            return False
         narrow = all(h.catches and set(h.catches) <= _IMPORT_ERRORS for h in handlers)
-        return imports and not foreign and (plain or narrow)
+        looked_up = [s for s in node.body if isinstance(s, ast.Assign) and targets(self.reader.chain(s.value, names))]
+        plain = all(
+            s in looked_up
+            or isinstance(s, ast.Import | ast.ImportFrom | ast.Pass)
+            or (isinstance(s, ast.Assign) and isinstance(s.value, ast.Constant))
+            for s in node.body
+        )
+        return plain and bool(imports or looked_up) if not narrow else bool(imports)
+
+    def _is_ours(self, node: ast.Import | ast.ImportFrom) -> bool:
+        if isinstance(node, ast.Import):
+            return all(belongs(alias.name, self.package) for alias in node.names)
+        return not node.level and belongs(node.module or "", self.package)
 
     def _with(self, node: ast.With | ast.AsyncWith, names: Names, here: Here) -> None:
         inside = here

@@ -168,7 +168,7 @@ class SourcePackage:
                 if inner is None:
                     return self._members(found, rest, shown, conditional)
                 module = inner
-            elif found.status == "resolved":
+            elif found.status == "resolved" and not self.is_module(f"{module}.{part}"):
                 return found
             elif self.is_module(self._moved(f"{module}.{part}") or f"{module}.{part}"):
                 module = self._moved(f"{module}.{part}") or f"{module}.{part}"

@@ -291,6 +291,20 @@ def test_a_fallback_that_cannot_run_is_dead(check):
     assert contract.dead == 1
 
 
+def test_a_dead_fallback_may_be_an_attribute(check):
+    contract = check(
+        """\
+        import aiter
+        try:
+            f = aiter.there
+        except AttributeError:
+            f = aiter.older
+        """,
+        SOURCE,
+    )
+    assert brief(contract) == [("aiter.older", 5, "import", "none", "dead-fallback", "info")]
+
+
 def test_a_fallback_that_runs_is_judged(check):
     contract = check(
         """\

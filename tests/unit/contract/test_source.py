@@ -153,6 +153,18 @@ def test_names(check, use, source, expected):
     assert verdicts(check(use, source)) == expected
 
 
+def test_submodules_behind_a_getattr_are_read(check):
+    contract = check(
+        "import mori\nmori.shmem.put\nmori.shmem.gone\nmori.other\n",
+        {
+            "mori/__init__.py": "LAZY = {'shmem'}\ndef __getattr__(name):\n    if name in LAZY:\n        return 1",
+            "mori/shmem.py": "def put(): ...",
+        },
+        package="mori",
+    )
+    assert verdicts(contract) == {"mori.shmem.gone": "missing-name", "mori.other": "missing-name"}
+
+
 BACKWARD = {
     "aiter/ops/__init__.py": "",
     "aiter/ops/triton/__init__.py": """\

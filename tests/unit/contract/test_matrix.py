@@ -1,0 +1,138 @@
+"""The contract of the cells of a matrix: pairs from pins, required capabilities, and the gate before a build."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rocmimg.cli import run
+from rocmimg.cli.contracts import gate
+from rocmimg.contract.stores import repository
+from rocmimg.errors import ContractBroken, SourceError
+from rocmimg.matrix import load
+
+from .conftest import releases, write
+
+YAML = """\
+targets:
+  sgl:
+    gpu_archs: [gfx942, gfx950]
+    base: rocm/pytorch:rocm7.2_ubuntu22.04_py3.10_pytorch_release_2.9.1
+    components:
+      aiter: {{repo: "{tmp}/aiter", ref: {pin}, requires: [aiter.a.fused]}}
+      sglang: {{source: "local:fw"}}
+  mirrored:
+    extends: sgl
+    network: {{git_mirrors: {{"https://example.org/": "{tmp}/"}}}}
+    components:
+      aiter: {{repo: "https://example.org/aiter", ref: v0.2.0}}
+  base:
+    gpu_archs: [gfx942]
+    base: rocm/dev
+    components:
+      aiter: {{repo: "{tmp}/aiter", ref: v0.1.0}}
+  top:
+    gpu_archs: [gfx942]
+    base: {{cell: base}}
+    components:
+      sglang: {{source: "local:fw"}}
+  unreachable:
+    gpu_archs: [gfx942]
+    base: rocm/dev
+    components:
+      aiter: {{repo: "file://{tmp}/nothing", ref: v1}}
+      sglang: {{source: "local:fw"}}
+"""
+
+
+@pytest.fixture
+def matrix(tmp_path, monkeypatch):
+    """A framework that needs v0.2.0 of its AITER; ``matrix("v0.1.0")`` pins the older one."""
+    repository.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    releases(
+        tmp_path / "aiter",
+        {
+            "v0.1.0": {"aiter/__init__.py": "", "aiter/a.py": ""},
+            "v0.2.0": {"aiter/__init__.py": "", "aiter/a.py": "def fused(q): ...\n"},
+            "v0.3.0": {"aiter/__init__.py": "", "aiter/a.py": ""},
+        },
+    )
+    write(tmp_path, {"fw/python/sglang/__init__.py": "from aiter.a import fused\n"})
+
+    def pinned(pin: str):
+        (tmp_path / "images.yaml").write_text(YAML.format(tmp=tmp_path, pin=pin))
+        return load(tmp_path / "images.yaml")
+
+    return pinned
+
+
+def contracts(capsys, *arguments):
+    code = run(["contract", *arguments, "--format", "json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_cells_with_equal_pins_are_one_contract(matrix, capsys):
+    matrix("v0.1.0")
+    code, (only,) = contracts(capsys, "--target", "sgl")
+    assert code == ContractBroken.exit_code
+    assert (only["findings"][0]["target"], only["findings"][0]["window"]) == ("aiter.a.fused", "v0.2.0 (1 of 3 tags)")
+    matrix("v0.2.0")
+    assert contracts(capsys, "--target", "sgl")[0] == 0
+
+
+def test_mirrors_of_the_cell_are_used(matrix, capsys):
+    matrix("v0.1.0")
+    code, (only,) = contracts(capsys, "--target", "mirrored")
+    assert (code, only["resolved"]) == (0, 1)
+
+
+def test_the_source_may_be_in_the_base_cell(matrix, capsys):
+    matrix("v0.2.0")
+    code, (only,) = contracts(capsys, "--target", "top")
+    assert (code, only["findings"][0]["target"]) == (ContractBroken.exit_code, "aiter.a.fused")
+
+
+def test_another_source_in_the_place_of_the_pin(matrix, capsys, tmp_path):
+    matrix("v0.1.0")
+    code, (only,) = contracts(capsys, "--target", "sgl", "--source", f"aiter={tmp_path / 'aiter'}@v0.2.0")
+    assert (code, only["findings"]) == (0, [])
+
+
+def test_what_cannot_be_read_is_not_run_and_the_rest_is(matrix, capsys):
+    matrix("v0.2.0")
+    assert run(["contract", "--target", "unreachable", "--target", "sgl"]) == SourceError.exit_code
+    captured = capsys.readouterr()
+    assert "0 errors" in captured.out
+    assert "not run: " in captured.err
+    assert "cannot clone" in captured.err
+    assert "1 of 2 contracts were not run" in captured.err
+
+
+def test_capabilities(matrix, capsys):
+    matrix("v0.1.0")
+    code = run(["capabilities", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.2.0", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert code == ContractBroken.exit_code
+    assert (row["cell"], row["has"], row["then"], row["change"]) == ("sgl-gfx942", "no", "yes", "won")
+    matrix("v0.2.0")
+    assert run(["capabilities", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.3.0"]) == 0
+    assert "lost" in capsys.readouterr().out
+
+
+def test_capability_takes_the_repository_from_the_matrix(matrix, capsys):
+    matrix("v0.1.0")
+    assert run(["capability", "aiter.a.fused"]) == 0
+    assert capsys.readouterr().out == "aiter.a.fused: v0.2.0 (1 of 3 tags)\n  from v0.2.0: (q)\n"
+    assert run(["capability", "mori.x"]) == SourceError.exit_code
+
+
+def test_the_gate(matrix):
+    assert gate(matrix("v0.2.0"), ["sgl-gfx942", "sgl-gfx950"]) == []
+    with pytest.raises(ContractBroken) as caught:
+        gate(matrix("v0.3.0"), ["sgl-gfx942"])
+    assert "python/sglang/__init__.py:1: aiter.a.fused is not there" in str(caught.value)
+    assert "sgl-gfx942: requires aiter.a.fused" in str(caught.value)
+    (unread,) = gate(matrix("v0.2.0"), ["unreachable-gfx942"])
+    assert unread.startswith("not run: ")
