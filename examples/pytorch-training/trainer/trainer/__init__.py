@@ -1,0 +1,1 @@
+"""A training loop just large enough to show that the image works."""
