@@ -24,6 +24,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("Describe", "Show where each value of a cell comes from."),
     "schema": ("Describe", "Print the JSON schema of images.yaml."),
     "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),
+    "check": ("Check before the build", "Run every check that needs no build."),
     "contract": ("Check before the build", "Hold a framework against the AITER that it is pinned to."),
     "capabilities": ("Check before the build", "Show which pins have what the matrix requires of them."),
     "capability": ("Check before the build", "Show which releases of a source have a name."),
@@ -34,6 +35,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "kernels": ("Build and prove", "Run kernels that images compiled ahead of time."),
     "doctor": ("Set up", "Check the engine and this machine."),
     "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),
+    "push": ("Publish", "Push candidates, and the results of checks."),
+    "pull": ("Publish", "Bring candidates to this engine."),
+    "promote": ("Publish", "Give proven candidates their public names."),
+    "rollback": ("Publish", "Point aliases to what they named before."),
+    "status": ("Publish", "Show what public names point to, and what proves it."),
+    "prune": ("Publish", "Remove old candidates and dated tags."),
 }
 
 

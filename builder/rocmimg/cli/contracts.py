@@ -140,7 +140,7 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     with Checker() as checker:
         pairs = [pair for cell in chosen for pair in pairs_of(cell, matrix, {})]
         contracts, not_read = run_pairs(checker, pairs, accepted)
-        missing, unread = _missing(checker, [need for cell in chosen for need in required_of(cell, matrix)])
+        missing, unread = missing_of(checker, [need for cell in chosen for need in required_of(cell, matrix)])
     broken = [f"{f.file}:{f.line}: {f.message} ({c.source})" for c in contracts for f in c.at("error")]
     if broken or missing:
         raise ContractBroken(
@@ -150,7 +150,8 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     return [*not_run(not_read), *unread]
 
 
-def _missing(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:
+def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:
+    """Required capabilities that are not there, and those that could not be looked up, as lines."""
     missing: list[str] = []
     unread: list[str] = []
     for need in needs:

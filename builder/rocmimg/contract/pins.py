@@ -26,7 +26,7 @@ from rocmimg.contract.stores import Store
 Check = Literal["prebuild", "triton-swap", "checkout", "minimum"]
 PrebuildIn = Literal["setup.py", "build_ext", "nowhere"]
 
-_SWAP_GATE: Final = "AITER_USE_SYSTEM_TRITON"
+SWAP_GATE: Final = "AITER_USE_SYSTEM_TRITON"
 _PYTHON_IN_TAG: Final = re.compile(r"(?:^|[_-])py(3\.\d+)(?=[_-]|$)")
 _CMAKE: Final = re.compile(rb"^\s*cmake_minimum_required\s*\(\s*VERSION\s+([\d.]+)", re.IGNORECASE | re.MULTILINE)
 
@@ -91,11 +91,11 @@ def check_triton_swap(store: Store, environment: Mapping[str, str]) -> PinFindin
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             installs = installs or (node.lineno if node.value.endswith("install_triton.sh") else 0)
-        if isinstance(node, ast.Call) and any(text_of(argument) == _SWAP_GATE for argument in node.args):
+        if isinstance(node, ast.Call) and any(text_of(argument) == SWAP_GATE for argument in node.args):
             gate = node.lineno
-    if not installs or (gate and environment.get(_SWAP_GATE, "0") not in ("", "0")):
+    if not installs or (gate and environment.get(SWAP_GATE, "0") not in ("", "0")):
         return None
-    cure = f"set {_SWAP_GATE}=1" if gate else "nothing switches it off"
+    cure = f"set {SWAP_GATE}=1" if gate else "nothing switches it off"
     message = f"setup.py replaces the installed Triton with one of its own; {cure}"
     return PinFinding(check="triton-swap", level="error", file="setup.py", line=installs, message=message)
 
