@@ -41,6 +41,8 @@ def check_library(image: Image, name: str) -> None:
 
 def _judge(image: Image, proof: Proof, result: KernelResult) -> None:
     image.note(error=result.error, tolerance=result.tolerance, seconds=result.seconds)
+    if result.status == "not-applicable":
+        not_applicable(result.reason)
     if result.status == "not-run":
         not_run(result.reason)
     if result.hung or result.crashed:

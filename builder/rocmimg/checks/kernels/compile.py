@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rocmimg.engine import Container, ExecResult
 
 FOLDER: Final = "/tmp/rocmimg-kernels"  # noqa: S108
-SCRIPTS: Final = ("triton_aot.py", "run_pack.py", "gpu_probe.py")
+INSIDE: Final = f"{FOLDER}/inside"
+"""The folder of scripts, which Python runs with a script's name as the first argument."""
 LIMIT_S: Final = 180.0
 """For one run of a compiler."""
 _LAST: Final = 1500
@@ -36,7 +37,7 @@ def prepare(container: Container) -> None:
     inside = resources.files("rocmimg.checks.kernels.inside")
     # The image's user makes the folder, so that the compilers, who are that user, may write into it.
     container.exec(["mkdir", "-p", FOLDER], timeout=LIMIT_S)
-    files = [(name, inside / name) for name in SCRIPTS]
+    files = [(f"inside/{file.name}", file) for file in inside.iterdir() if file.name.endswith(".py")]
     files += [(f"{name}.hip", inside / "hip" / f"{name}.hip") for name in CASES]
     container.put(FOLDER, [ContextFile(path=name, data=source.read_bytes()) for name, source in files])
 
@@ -89,7 +90,7 @@ def compile_triton(container: Container, archs: Sequence[str], python: str) -> I
         out = f"{FOLDER}/triton-{arch}"
         target = f"hip:{arch}:{ISAS[arch].wavefront}"
         done = container.exec(
-            [python, f"{FOLDER}/triton_aot.py", "--target", target, "--out", out],
+            [python, INSIDE, "triton_aot", "--target", target, "--out", out],
             # A cache of its own: neither does an old entry stand in for the compiler, nor does the image change.
             env={"TRITON_CACHE_DIR": f"{FOLDER}/cache"},
             timeout=LIMIT_S,

@@ -23,7 +23,7 @@ class KernelResult:
     """What became of one kernel."""
 
     id: str
-    status: Literal["passed", "failed", "not-run"]
+    status: Literal["passed", "failed", "not-run", "not-applicable"]
     reason: str = ""
     error: float | None = None
     """Relative, where there was an answer."""

@@ -72,7 +72,7 @@ class Proof:
         self._image.container.put(
             compilers.FOLDER, [ContextFile(path=f"pack/{file.name}", data=file) for file in sorted(folder.iterdir())]
         )
-        driver = Driver(execute=self._execute, argv=[self._python, f"{compilers.FOLDER}/run_pack.py", PACK], ids=ids)
+        driver = Driver(execute=self._execute, argv=[self._python, compilers.INSIDE, "run_pack", PACK], ids=ids)
         return {result.id: result for result in driver.results()}
 
     @cached_property
@@ -83,7 +83,7 @@ class Proof:
         gpu = self._image.gpu
         if gpu is None:
             return {}
-        argv = [self._python, f"{compilers.FOLDER}/gpu_probe.py", "--arch", gpu.arch]
+        argv = [self._python, compilers.INSIDE, "gpu_probe", "--arch", gpu.arch]
         driver = Driver(execute=self._execute, argv=argv, ids=list(CHECKS))
         return {result.id: result for result in driver.results()}
 

@@ -1,6 +1,6 @@
 """Numerics of torch, Triton, AITER and the collectives on the GPU that is there, held against float64 on the CPU.
 
-    python3 gpu_probe.py [--only ID]... [--arch gfx942]
+    python3 inside gpu_probe [--only ID]... [--arch gfx942]
 
 ``--arch`` says that such a GPU is there: then a torch that is built for ROCm and sees none is wrong. Runs on AMD and
 on NVIDIA GPUs. Prints what ``run_pack.py`` prints, and one line ``{"event": "device", ...}`` before. A check that does
@@ -15,7 +15,6 @@ import importlib
 import importlib.util
 import inspect
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ import time
 import traceback
 from pathlib import Path
 from typing import Any, Callable, Tuple
+
+from .bench import Bench, NotRun, NotThere, Wrong
 
 FNUZ = ("gfx940", "gfx941", "gfx942")
 WITH_FP8 = (*FNUZ, "gfx950", "gfx12", "sm_89", "sm_9", "sm_10", "sm_12")
@@ -36,64 +37,6 @@ Comparison = Tuple[Any, Any, float]
 """What came out, what must come out in float64, and the largest relative error."""
 
 
-class NotRun(Exception):
-    """The check could not be tried here; the message says why."""
-
-
-class Wrong(Exception):
-    """The check was tried and is wrong."""
-
-
-class Bench:
-    """Torch, its device, and what all checks do with them."""
-
-    def __init__(self, need: str | None) -> None:
-        try:
-            self.torch = torch = importlib.import_module("torch")
-        except ImportError as error:
-            raise NotRun(f"torch does not import: {error}") from error
-        rocm, cuda = torch.version.hip, torch.version.cuda
-        if not (rocm or cuda):
-            raise NotRun(f"torch {torch.__version__} is built without GPU support")
-        if not torch.cuda.is_available():
-            if need and rocm:
-                raise Wrong(f"torch {torch.__version__} sees no GPU, but {need} is there")
-            raise NotRun("torch sees no GPU")
-        device = torch.cuda.get_device_properties(0)
-        numbers = "".join(map(str, torch.cuda.get_device_capability(0)))
-        self.arch = device.gcnArchName.partition(":")[0] if rocm else f"sm_{numbers}"
-        self.count = torch.cuda.device_count()
-        self.facts = {"name": device.name, "arch": self.arch, "count": self.count}
-        self.facts.update(torch=torch.__version__, hip=rocm, cuda=cuda)
-        if need and self.arch != need:
-            raise NotRun(f"found {self.arch}, need {need}")
-        self.random = torch.Generator().manual_seed(int.from_bytes(os.urandom(6), "little"))
-
-    def normal(self, *shape: int, dtype: str = "bfloat16") -> Any:
-        """Random values, on the CPU."""
-        return self.torch.randn(*shape, generator=self.random).to(getattr(self.torch, dtype))
-
-    def poisoned(self, *shape: int, dtype: str = "bfloat16") -> Any:
-        """An output full of NaN."""
-        return self.torch.full(shape, float("nan"), dtype=getattr(self.torch, dtype), device="cuda")
-
-    def poison_pool(self) -> None:
-        """Leave NaN in the memory that the allocator hands out next, for functions that allocate their own output."""
-        blocks = [self.poisoned(1 << size, dtype="float32") for size in range(14, 21) for _ in range(4)]
-        del blocks
-
-    def compare(self, found: Any, expected: Any) -> float:
-        """Relative error by norms. Raises Wrong on another shape, a NaN or an infinity."""
-        self.torch.cuda.synchronize()
-        found = found.double().cpu()
-        if found.shape != expected.shape:
-            raise Wrong(f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}")
-        bad = int((~self.torch.isfinite(found)).sum())
-        if bad:
-            raise Wrong(f"{bad} of {found.numel()} values are NaN, infinite or never written")
-        return float((found - expected).norm() / expected.norm())
-
-
 def gemm(bench: Bench, dtype: str) -> Comparison:
     a, b = bench.normal(512, 1024, dtype=dtype), bench.normal(1024, 384, dtype=dtype)
     out = bench.poisoned(512, 384, dtype=dtype)
@@ -104,7 +47,7 @@ def gemm(bench: Bench, dtype: str) -> Comparison:
 
 def fp8(bench: Bench) -> Any:
     if not bench.arch.startswith(WITH_FP8):
-        raise NotRun(f"{bench.arch} has no fp8")
+        raise NotThere(f"{bench.arch} has no fp8")
     return bench.torch.float8_e4m3fnuz if bench.arch in FNUZ else bench.torch.float8_e4m3fn
 
 
@@ -125,7 +68,7 @@ def normalized(x: Any, weight: Any) -> Any:
 def torch_rmsnorm(bench: Bench) -> Comparison:
     function = getattr(bench.torch.nn.functional, "rms_norm", None)
     if function is None:
-        raise NotRun(f"torch {bench.torch.__version__} has no rms_norm")
+        raise NotThere(f"torch {bench.torch.__version__} has no rms_norm")
     x, weight = bench.normal(128, 4096), bench.normal(4096)
     bench.poison_pool()
     return function(x.cuda(), (4096,), weight.cuda(), EPS), normalized(x, weight), ROUNDED["bfloat16"]
@@ -148,17 +91,9 @@ def torch_attention(bench: Bench) -> Comparison:
 
 
 def triton_kernel(name: str) -> Any:
-    path = Path(__file__).with_name("triton_aot.py")
-    spec = importlib.util.spec_from_file_location("rocmimg_triton_aot", path)
-    assert spec  # noqa: S101
-    assert spec.loader  # noqa: S101
-    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-    try:
-        if not hasattr(module, "KERNELS"):
-            spec.loader.exec_module(module)
-    except ImportError as error:
-        raise NotRun(f"Triton does not import: {error}") from error
-    return getattr(module, name)
+    if importlib.util.find_spec("triton") is None:
+        raise NotThere("Triton is not installed")
+    return getattr(importlib.import_module(".triton_aot", __package__), name)
 
 
 def triton_vector_add(bench: Bench) -> Comparison:
@@ -184,10 +119,10 @@ def triton_matmul(bench: Bench) -> Comparison:
 
 def from_aiter(name: str, module: str = "aiter") -> Any:
     if importlib.util.find_spec("aiter") is None:
-        raise NotRun("AITER is not installed")
+        raise NotThere("AITER is not installed")
     found = getattr(importlib.import_module(module), name, None)
     if found is None:
-        raise NotRun(f"this AITER has no {module}.{name}")
+        raise NotThere(f"this AITER has no {module}.{name}")
     return found
 
 
@@ -244,7 +179,15 @@ def all_reduce(bench: Bench) -> Comparison:
     if bench.count < 2:  # noqa: PLR2004
         raise NotRun("a collective needs two GPUs, and one is visible")
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--all-reduce", str(Path(folder) / "store"), "--world", str(bench.count)]
+        command = [
+            sys.executable,
+            str(Path(__file__).parent),
+            "gpu_probe",
+            "--all-reduce",
+            str(Path(folder) / "store"),
+            "--world",
+            str(bench.count),
+        ]
         ranks = [subprocess.Popen([*command, "--rank", str(rank)], stderr=-1) for rank in range(bench.count)]
         ends = [(rank.communicate()[1], rank.returncode) for rank in ranks]
         for text, code in ends:
@@ -287,15 +230,18 @@ CHECKS: dict[str, Callable[[Bench], Comparison]] = {
 }
 
 
+def verdict(why: Exception) -> dict[str, Any]:
+    kinds = {NotThere: "not-applicable", NotRun: "not-run", Wrong: "failed"}
+    return {"status": kinds[type(why)], "reason": str(why)}
+
+
 def attempt(bench: Bench, check: Callable[[Bench], Comparison]) -> dict[str, Any]:
     """Status and reason of one check."""
     try:
         found, expected, tolerance = check(bench)
         error = bench.compare(found, expected)
-    except NotRun as why:
-        return {"status": "not-run", "reason": str(why)}
-    except Wrong as why:
-        return {"status": "failed", "reason": str(why)}
+    except (NotThere, NotRun, Wrong) as why:
+        return verdict(why)
     except Exception as why:  # whatever a library throws is the finding
         return {"status": "failed", "reason": f"{type(why).__name__}: {why}"[:800], "trace": traceback.format_exc()}
     passed = error <= tolerance
@@ -314,19 +260,17 @@ def main() -> None:
     if options.all_reduce:
         one_rank(options.all_reduce, options.rank, options.world)
         return
-    bench, verdict = None, {}
+    bench, without = None, {}
     try:
         bench = Bench(options.arch)
         print(json.dumps({"event": "device", **bench.facts}), flush=True)
-    except NotRun as why:
-        verdict = {"status": "not-run", "reason": str(why)}
-    except Wrong as why:
-        verdict = {"status": "failed", "reason": str(why)}
+    except (NotThere, NotRun, Wrong) as why:
+        without = verdict(why)
     for name in options.only or CHECKS:
         print(json.dumps({"event": "start", "id": name}), flush=True)
         begin = time.monotonic()
         faulthandler.dump_traceback_later(LIMIT_S.get(name.partition("-")[0], LIMIT_S["all"]), exit=True)
-        result = attempt(bench, CHECKS[name]) if bench else verdict
+        result = attempt(bench, CHECKS[name]) if bench else without
         faulthandler.cancel_dump_traceback_later()
         seconds = round(time.monotonic() - begin, 3)
         print(json.dumps({"event": "result", "id": name, "seconds": seconds, **result}), flush=True)

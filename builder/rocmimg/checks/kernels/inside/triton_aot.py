@@ -1,6 +1,6 @@
 """Triton kernels, and their compilation ahead of time for a GPU that is not there.
 
-    python3 triton_aot.py --target hip:gfx942:64 --out FOLDER
+    python3 inside triton_aot --target hip:gfx942:64 --out FOLDER
 
 Writes NAME.hsaco (or .cubin) and NAME.asm for each kernel, and one JSON object a line to standard output: ``{"event":
 "start", "id"}``, then ``{"event": "result", "id", "status", "reason", "symbol", "warps", "shared_bytes", "version",
