@@ -23,6 +23,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "render": ("Describe", "Print or write Dockerfiles."),
     "explain": ("Describe", "Show where each value of a cell comes from."),
     "schema": ("Describe", "Print the JSON schema of images.yaml."),
+    "diff": ("Describe", "Compare two cells, or one cell at two versions of the matrix."),
     "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),
     "check": ("Check before the build", "Run every check that needs no build."),
     "contract": ("Check before the build", "Hold a framework against the AITER that it is pinned to."),
@@ -83,6 +84,8 @@ def cli(debug: bool) -> None:
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors of ours go to stderr without a traceback."""
     argv = sys.argv[1:] if args is None else args
+    # Looking for plugins of pydantic reads the metadata of every installed distribution: a tenth of `rocmimg list`.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     debug = "--debug" in argv or bool(os.environ.get("ROCMIMG_DEBUG"))
     try:
         result = cli.main(argv, prog_name="rocmimg", standalone_mode=False)

@@ -1,0 +1,66 @@
+"""``rocmimg diff``."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options
+
+
+@click.command()
+@click.argument("left")
+@click.argument("right", default="")
+@matrix_options
+@click.option("--against", metavar="COMMIT", help="Take LEFT from images.yaml as it was at this commit.")
+@click.option(
+    "--against-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take LEFT from this matrix.",
+)
+@click.option("--text", "as_text", is_flag=True, help="Compare the Dockerfiles line by line.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects: section, key, left, right.")
+@click.option("--exit-code", is_flag=True, help="End with 1 where there is a difference.")
+def command(
+    left: str,
+    right: str,
+    file: Path,
+    sets: tuple[str, ...],
+    against: str | None,
+    against_file: Path | None,
+    as_text: bool,
+    as_json: bool,
+    exit_code: bool,
+) -> int:
+    """Compare two cells, or one cell at two versions of the matrix. --set changes RIGHT only."""
+    from rocmimg.matrix.history import at_commit
+    from rocmimg.plan.diff import compare, text_diff
+
+    if against and against_file:
+        raise click.UsageError("--against and --against-file exclude each other.")
+    if not (right or against or against_file or sets):
+        raise click.UsageError("One cell alone: name another, or --against COMMIT, --against-file FILE or --set.")
+    with ExitStack() as stack:
+        old = stack.enter_context(at_commit(file, against)) if against else against_file or file
+        before, (first, *_) = load_selected(old, (), cells=(left,))
+        after, (second, *_) = load_selected(file, sets, cells=(right or left,))
+        sides = (before, before.cell(first)), (after, after.cell(second))
+        if as_text:
+            text = text_diff(*sides)
+            click.echo(text, nl=False)
+            return int(exit_code and bool(text))
+        differences = compare(*sides)
+    if as_json:
+        rows = [{"section": d.section, "key": d.key, "left": d.left, "right": d.right} for d in differences]
+        click.echo(json.dumps(rows, indent=2))
+    elif differences:
+        from rocmimg.report.table import print_table
+
+        shown = [(d.section, d.key, d.left or "", d.right or "") for d in differences]
+        print_table(("", "", first, second if second != first else "now"), shown)
+    else:
+        click.echo("no difference")
+    return int(exit_code and bool(differences))

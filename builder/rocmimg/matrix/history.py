@@ -1,0 +1,55 @@
+"""images.yaml as it was at another commit, with the project's templates of that commit."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rocmimg.errors import Position, SourceError
+
+
+@contextmanager
+def at_commit(path: Path, commit: str) -> Iterator[Path]:
+    """The matrix ``path`` at ``commit``, in a folder that lasts as long as the block.
+
+    The project's templates come with it; where it has none, those of this rocmimg serve both sides.
+
+    Raises:
+        SourceError: there is no repository, no such commit, or the file was not there.
+    """
+    folder = path.resolve().parent
+    names = [path.name, "templates"]
+    present = _git(folder, commit, "ls-tree", "--name-only", commit, "--", *names).decode().splitlines()
+    if path.name not in present:
+        raise SourceError(
+            f"{commit} has no {path.name}", next_step="name a later commit", position=Position("command line")
+        )
+    archive = _git(folder, commit, "archive", "--format=tar", commit, "--", *present)
+    with TemporaryDirectory(prefix="rocmimg-") as place:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(place, filter="data")
+        yield Path(place) / path.name
+
+
+def _git(folder: Path, commit: str, *words: str) -> bytes:
+    if commit.startswith("-"):
+        raise SourceError(f"{commit!r} is no commit", position=Position("command line"))
+    try:
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=False)
+    except OSError as error:
+        raise SourceError("git cannot be run", why=str(error), next_step="install git") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        why = said[-1].removeprefix("fatal: ") if said else ""
+        raise SourceError(
+            f"{commit} cannot be read in {folder}",
+            why=why,
+            next_step="see `git log`",
+            position=Position("command line"),
+        )
+    return done.stdout
