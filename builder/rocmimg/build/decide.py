@@ -79,6 +79,8 @@ def _changes(inputs: dict[str, str], image: ImageInfo) -> list[str]:
     except ValueError:
         return ["the image does not say what it was built from"]
     changed = [f"{name} changed" for name in inputs if name in before and before[name] != inputs[name]]
+    if len(changed) > 1 and "manifest changed" in changed:
+        changed.remove("manifest changed")  # it follows from the others
     added = [f"{name} is new" for name in inputs if name not in before]
     removed = [f"{name} is gone" for name in before if name not in inputs]
     return [*changed, *added, *removed] or ["the image's digest label was changed"]

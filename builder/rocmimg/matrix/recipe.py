@@ -138,6 +138,7 @@ class Catalogue:
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self.folders = folders
         self._recipes: dict[str, Recipe] = {}
+        self._flags: Mapping[str, Declaration] | None = None
         self._paths: dict[str, Path] = {}
         for folder in reversed(folders):
             self._paths |= {path.stem: path for path in sorted((folder / "components").glob("*.yaml"))}
@@ -194,6 +195,11 @@ class Catalogue:
         Raises:
             ConfigError: two recipes declare one flag differently.
         """
+        if self._flags is None:
+            self._flags = self._all_flags()
+        return self._flags
+
+    def _all_flags(self) -> Mapping[str, Declaration]:
         found: dict[str, tuple[str, Declaration]] = {}
         for name in self.names:
             for flag, declaration in self[name].flags.items():

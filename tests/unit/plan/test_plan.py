@@ -57,7 +57,7 @@ class TestDigest:
         before = image().inputs
         (source / "pkg" / "a.py").write_text("b")
         after = image().inputs
-        assert [name for name in after if after[name] != before[name]] == ["source of mine"]
+        assert [name for name in after if after[name] != before[name]] == ["source of mine", "manifest"]
 
     @pytest.mark.parametrize("change", ["chmod", "rename", "link", "add"])
     def test_names_modes_and_links_count(self, image, source, change):
@@ -103,7 +103,7 @@ class TestDigest:
         """
         before = make_plan(load_matrix(text), ["t-gfx942"]).images[0].inputs
         after = make_plan(load_matrix(text, "components.aiter.ref=v2"), ["t-gfx942"]).images[0].inputs
-        assert [name for name in after if after[name] != before[name]] == ["stage aiter"]
+        assert [name for name in after if after[name] != before[name]] == ["stage aiter", "manifest"]
 
 
 class TestDockerignore:

@@ -31,12 +31,14 @@ def dockerfile(load_matrix):
 class TestAiter:
     def test_all_kernels_are_built_for_exactly_the_cells_archs(self, dockerfile):
         text = dockerfile()
-        assert "RUN PREBUILD_KERNELS=1 GPU_ARCHS='gfx942;gfx950' python3 setup.py build_ext --inplace" in text
+        (build,) = (line for line in text.splitlines() if "setup.py build_ext --inplace" in line)
+        assert "PREBUILD_KERNELS=1 GPU_ARCHS='gfx942;gfx950' " in build
         assert "HIP_CLANG_PATH" not in text
 
     def test_with_an_llvm_of_its_own_that_compiler_builds_them(self, dockerfile):
         text = dockerfile("flags.BUILD_LLVM=1")
-        assert "HIP_CLANG_PATH=/opt/llvm/bin python3 setup.py build_ext" in text
+        (build,) = (line for line in text.splitlines() if "setup.py build_ext --inplace" in line)
+        assert "HIP_CLANG_PATH=/opt/llvm/bin" in build
         assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
         assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in text
 
@@ -116,7 +118,7 @@ class TestProjectTemplates:
         )
         rendered = render(matrix, matrix.cells[0])
         assert "RUN install-mine" in rendered.text
-        assert "ENV ARCHS=gfx942" in rendered.text
+        assert "ARCHS=gfx942\n" in rendered.text
         assert [stage.name for stage in rendered.stages] == ["base", "final"]
 
     @pytest.mark.parametrize(
