@@ -48,6 +48,7 @@ def job(planned: PlannedImage, *, python: bool) -> dict[str, Any]:
         ),
         "requires": {c.module: list(c.requires) for c in planned.components if c.module},
         "checkouts": {component.name: component.checkout for component in planned.components},
+        "packages": {c.module.partition(".")[0]: c.name for c in planned.components if c.module},
         "import_limit": IMPORT_LIMIT_S,
         "python": python,
     }

@@ -34,7 +34,9 @@ class Walk:
 
     def __init__(self, options: dict[str, Any], root: str = "/") -> None:
         self._checkouts: dict[str, str] = options.get("checkouts", {})
-        self._packages = [path.rstrip("/") for path in options.get("site", []) if path]
+        self._site = [path.rstrip("/") for path in options.get("site", []) if path]
+        self._packages: dict[str, str] = options.get("packages", {})
+        """Import name -> component, for components that are installed without their checkout."""
         self._seen: set[tuple[int, int]] = set()
         self.bytes = 0
         self.count = 0
@@ -109,9 +111,10 @@ class Walk:
         for name, folder in self._checkouts.items():
             if path.startswith(folder + "/"):
                 return name
-        for folder in self._packages:
+        for folder in self._site:
             if path.startswith(folder + "/"):
-                return path[len(folder) + 1 :].split("/", 1)[0].split(".", 1)[0]
+                package = path[len(folder) + 1 :].split("/", 1)[0].split(".", 1)[0]
+                return self._packages.get(package, package)
         parts = path.split("/")
         return "/".join(parts[1:3]) if parts[1] == "opt" else "system"
 

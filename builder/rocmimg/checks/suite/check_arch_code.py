@@ -48,7 +48,7 @@ def check_prebuilt(image: Image) -> None:
     for component in wanted:
         if not owners.get(component.name):
             fail(
-                f"{component.name} has no shared object with GPU code below {component.checkout}",
+                f"{component.name} has no shared object with GPU code",
                 cause="its build skipped the kernels: some releases compile them in build_ext only, not in an editable "
                 "install or `setup.py develop`",
                 cure="run `setup.py build_ext --inplace` with PREBUILD_KERNELS=1 before the install",

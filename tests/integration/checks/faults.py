@@ -1,0 +1,267 @@
+"""Seeded faults: each is a small image on top of the lab's, with one thing wrong that one check must find.
+
+``script`` runs in the image under `sh -eux` with $SITE (the folder of Python packages), $LIB (the lab kernels'
+folder of libraries) and the functions ``dist NAME VERSION [FILE]`` and ``library PATH [CLANG OPTION]... < source``.
+"""
+
+from dataclasses import dataclass
+
+HELPERS = """
+SITE=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+LIB=/sgl-workspace/labkernels/labkernels/lib
+CLANG=$(ls /usr/bin/clang-[0-9]* | head -n 1)
+dist() {
+    mkdir -p "$SITE/$1-$2.dist-info"
+    printf 'Metadata-Version: 2.1\\nName: %s\\nVersion: %s\\n' "$1" "$2" > "$SITE/$1-$2.dist-info/METADATA"
+    for file in ${3:-}; do
+        sum=$(python3 -c 'import base64, hashlib, sys
+print(base64.urlsafe_b64encode(hashlib.sha256(open(sys.argv[1], "rb").read()).digest()).decode().rstrip("="))' \\
+            "$SITE/$file")
+        echo "$file,sha256=$sum,$(stat -c %s "$SITE/$file")" >> "$SITE/$1-$2.dist-info/RECORD"
+    done
+}
+library() {
+    target=$1; shift
+    mkdir -p "$(dirname "$target")"
+    "$CLANG" -x c - -x none -shared -fPIC -nostdlib -Wl,--build-id -o "$target" "$@"
+}
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    check: str
+    says: str
+    """A part of the message."""
+    classes: tuple[str, ...] = ()
+    script: str = ""
+    instructions: str = ""
+    """Of the Dockerfile, after the script has run."""
+    sets: tuple[str, ...] = ()
+    """What images.yaml says for this image: ``--set``."""
+
+
+FAULTS = (
+    Fault(
+        "a CUDA torch from the package index", "torch-build", "a build for CUDA", ("F01",),
+        script="""
+        mkdir $SITE/torch
+        printf '__version__ = "2.12.0+cu130"\nclass version: hip = None; cuda = "13.0"\n' > $SITE/torch/__init__.py
+        dist torch 2.12.0+cu130 torch/__init__.py
+        """,
+    ),
+    Fault(
+        "a torch without HIP", "torch-build", "has no HIP", ("F01",),
+        script="""
+        mkdir $SITE/torch
+        printf '__version__ = "2.12.0"\nclass version: hip = None; cuda = None\n' > $SITE/torch/__init__.py
+        dist torch 2.12.0 torch/__init__.py
+        """,
+    ),
+    Fault(
+        "a distribution of CUDA's libraries", "cuda-distributions", "nvidia-cublas", ("F02",),
+        script="dist nvidia-cublas 13.1.0",
+    ),
+    Fault(
+        "an extension that needs CUDA's runtime", "cuda-libraries", "libcudart.so.12", ("F02",),
+        script="""
+        echo 'int cuda;' | library /tmp/libcudart.so.12 -Wl,-soname,libcudart.so.12
+        echo 'extern int cuda; int *use = &cuda;' | library $SITE/something/libkernels.so /tmp/libcudart.so.12
+        rm /tmp/libcudart.so.12
+        """,
+    ),
+    Fault(
+        "two Triton distributions", "triton-owners", "are all installed in the folder triton", ("F03",),
+        script="""
+        mkdir $SITE/triton; echo > $SITE/triton/__init__.py
+        dist triton 3.7.0 triton/__init__.py
+        dist pytorch-triton-rocm 3.5.1 triton/__init__.py
+        """,
+    ),
+    Fault(
+        "a file laid over Triton's", "triton-owners", "another size", ("F03",),
+        script="""
+        mkdir $SITE/triton; echo > $SITE/triton/__init__.py
+        dist triton 3.7.0 triton/__init__.py
+        echo 'changed = True' > $SITE/triton/__init__.py
+        """,
+    ),
+    Fault(
+        "a requirement without its key", "metadata", "2 of 3 requirements are lost", ("F04",),
+        script="""
+        dist torch-like 1.0
+        printf 'Requires-Dist: filelock\ntriton==3.7.0\nRequires-Dist: jinja2\nRequires-Dist: networkx\n' \
+            >> $SITE/torch-like-1.0.dist-info/METADATA
+        """,
+    ),
+    Fault(
+        "an extension with a symbol that nobody has", "unbound-symbols", "symbol: _ZN3c105ErrorC2Ev", ("F06",),
+        script="echo 'extern void _ZN3c105ErrorC2Ev(); void f() { _ZN3c105ErrorC2Ev(); }' | library $LIB/libbroken.so",
+    ),
+    Fault(
+        "extensions of two pybind11 releases", "pybind11", "__pybind11_internals_v11", ("F07",),
+        script="""
+        for v in 5 11; do
+            echo "const char id[] = \\"__pybind11_internals_v${v}_system_libstdcpp_gxx_abi_1xxx\\";
+                  const char *const get(void) { return id; }" | library $LIB/libbound$v.so
+        done
+        """,
+    ),
+    Fault(
+        "a binary of a newer distribution", "symbol-versions", "needs GLIBC_2.99", ("F08",),
+        script="""
+        echo 'GLIBC_2.99 { global: *; };' > /tmp/versions
+        echo 'int future;' | library /tmp/libfuture.so.1 -Wl,-soname,libfuture.so.1 -Wl,--version-script=/tmp/versions
+        echo 'extern int future; int *use = &future;' | library /usr/local/lib/libnewer.so /tmp/libfuture.so.1
+        rm /tmp/libfuture.so.1
+        """,
+    ),
+    Fault(
+        "`pip install -e` with setuptools' default", "origin", "editable_mode=compat", ("F09",),
+        script="""
+        cd /sgl-workspace/labkernels
+        pip uninstall -y labkernels
+        pip install --no-build-isolation --use-pep517 --editable .
+        """,
+    ),
+    Fault(
+        "an install that skipped the kernels", "prebuilt", "no shared object with GPU code", ("F10",),
+        script="rm $LIB/*.so",
+    ),
+    Fault(
+        "the version of another project", "version-stamp", "its checkout is v9.9", ("F11",),
+        script="""
+        cd /sgl-workspace/labkernels
+        git init -q; git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m t; git tag v9.9
+        """,
+    ),
+    Fault(
+        "a variable in bash.bashrc", "shell-variables", "HIP_FORCE_DEV_KERNARG", ("F12",),
+        script="echo 'export HIP_FORCE_DEV_KERNARG=1' >> /etc/bash.bashrc",
+    ),
+    Fault(
+        "a variable in /etc/environment", "shell-variables", "LC_ALL", ("F12",),
+        script="echo 'LC_ALL=en_US.UTF-8' >> /etc/environment",
+    ),
+    Fault(
+        "a variable in profile.d", "shell-variables", "ROCM_HOME", ("F12",),
+        script="echo 'export ROCM_HOME=/opt/rocm' > /etc/profile.d/rocm.sh",
+    ),
+    Fault(
+        "a build-time ENV", "build-variables", "SETUPTOOLS_SCM_PRETEND_VERSION", ("F13",),
+        instructions="ENV SETUPTOOLS_SCM_PRETEND_VERSION=0.5.10",
+    ),
+    Fault(
+        "an arch list of other GPUs", "arch-variables", "names gfx90a", ("F13",),
+        instructions="ENV PYTORCH_ROCM_ARCH=gfx90a;gfx942",
+    ),
+    Fault(
+        "an empty HSA_OVERRIDE_GFX_VERSION", "gfx-override", "HSA_OVERRIDE_GFX_VERSION=''", ("F14",),
+        instructions="ENV HSA_OVERRIDE_GFX_VERSION=",
+    ),
+    Fault(
+        "a user without the groups", "device-groups", "is not in video and render", ("F15",),
+        script="useradd --create-home app", instructions="USER app", sets=("user=app",),
+    ),
+    Fault(
+        "no amdgpu.ids", "amdgpu-ids", "which is not there", ("F20",),
+        script="rm /usr/share/libdrm/amdgpu.ids",
+    ),
+    Fault(
+        "an old amdgpu.ids", "amdgpu-ids", "has no 74A1 (MI300X, gfx942)", ("F20",),
+        script="sed -i '/^74A1/d' /usr/share/libdrm/amdgpu.ids",
+    ),
+    Fault(
+        "torch with a libamd_smi of its own", "duplicate-libraries", "libamd_smi.so is loaded 2 times", ("F21",),
+        script="""
+        mkdir $SITE/torch $SITE/amdsmi
+        for place in torch amdsmi; do
+            echo "const char *owner = \\"$place\\";" | library $SITE/$place/libamd_smi.so.26
+            echo "import ctypes; ctypes.CDLL('$SITE/$place/libamd_smi.so.26')" > $SITE/$place/__init__.py
+        done
+        printf 'class version: hip = "7.2"; cuda = None\n' >> $SITE/torch/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        """,
+    ),
+    Fault(
+        "torch with a HIP runtime of its own", "vendored-hip", "torch/lib/libamdhip64.so", ("F22",),
+        script="""
+        echo 'const char *release = "other";' | library $SITE/torch/lib/libamdhip64.so
+        printf 'class version: hip = "7.2"; cuda = None\n' > $SITE/torch/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        """,
+    ),
+    Fault(
+        "a library that stayed in the build stage", "missing-libraries", "libroctx64.so.4", ("F23",),
+        script="""
+        echo 'int roctx;' | library /tmp/libroctx64.so.4 -Wl,-soname,libroctx64.so.4
+        echo 'extern int roctx; int *use = &roctx;' | library $LIB/libtraced.so /tmp/libroctx64.so.4
+        rm /tmp/libroctx64.so.4
+        """,
+    ),
+    Fault(
+        "a network card's driver of another release", "rdma-abi", "is for ABI 25; libibverbs has 34", ("F25",),
+        script="""
+        echo 'IBVERBS_PRIVATE_34 { global: *; };' > /tmp/versions
+        echo 'int v;' | library /usr/local/lib/libibverbs.so.1 -Wl,--version-script=/tmp/versions
+        echo 'int p;' | library /usr/local/lib/libibverbs/libionic-rdmav25.so
+        """,
+    ),
+    Fault(
+        "kernels compiled without an arch", "arch-code", "has no code for gfx942; it has gfx906", ("F26",),
+        script="hipcc -fPIC -shared -o $LIB/librmsnorm.so $LIB/../csrc/rmsnorm.hip",
+    ),
+    Fault(
+        "compressed kernels for one arch too many", "arch-code", "has code for gfx90a too", ("F26",),
+        script="""
+        hipcc -fPIC -shared --offload-arch=gfx942 --offload-arch=gfx90a --offload-compress -o $LIB/librmsnorm.so \
+            $LIB/../csrc/rmsnorm.hip
+        """,
+    ),
+    Fault(
+        "a rocBLAS for other GPUs", "tensile", "has nothing for gfx942; it has gfx90a", ("F27",),
+        script="""
+        mkdir -p /opt/rocm/lib/rocblas/library
+        touch /opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx90a.dat
+        """,
+    ),
+    Fault(
+        "a lock of a compiler that was interrupted", "jit-locks", "lock_module_rmsnorm", ("F31",),
+        script="mkdir $LIB/../jit; touch $LIB/../jit/lock_module_rmsnorm",
+    ),
+    Fault(
+        "a cache that the user may not write to", "jit-folders", "/root/triton", ("F31",),
+        script="groupadd -f render; useradd --create-home --groups video,render app",
+        instructions="ENV TRITON_CACHE_DIR=/root/triton\nUSER app", sets=("user=app",),
+    ),
+    Fault(
+        "a checkout that is not at its pin", "pins", "the pin is 6520ace8227f", ("F33",),
+        script="""
+        cd /sgl-workspace/labkernels
+        git init -q; git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m t
+        """,
+        sets=(
+            "components.labkernels.source=git",
+            "components.labkernels.repo=https://example.org/labkernels.git",
+            "components.labkernels.ref=6520ace8227ffe2728148d5f3b9872a870b0a560",
+        ),
+    ),
+    Fault(
+        "more than the budget", "size", "100 are allowed", ("F40",), sets=("checks.max_image_mib=100",),
+    ),
+    Fault(
+        "a layer of more than the budget", "size", "a layer has", ("F40",), sets=("checks.max_layer_mib=100",),
+    ),
+    Fault(
+        "a pip cache", "leftovers", "pip cache: 2 MiB in /root/.cache/pip", ("F40",),
+        script="mkdir -p /root/.cache/pip; head -c 3000000 /dev/urandom > /root/.cache/pip/wheel",
+    ),
+    Fault("a variable that is not there", "environment", "HSA_NO_SCRATCH_RECLAIM is not set",
+          sets=("env.HSA_NO_SCRATCH_RECLAIM=1",)),
+    Fault("another command", "entry", "the command is", instructions='CMD ["/bin/true"]'),
+    Fault("a label of another cell", "labels", "io.rocmimg.cell", instructions="LABEL io.rocmimg.cell=other"),
+    Fault("no interpreter", "interpreter", "python3", script="rm /usr/bin/python3"),
+    Fault("a name that the release does not have", "capabilities", "labkernels.attention",
+          sets=("components.labkernels.requires=[labkernels.attention]",)),
+)  # fmt: skip
