@@ -94,7 +94,7 @@ class TestCommand:
     @pytest.mark.usefixtures("folder")
     def test_what_a_set_would_change(self):
         done = self.run("t-gfx942", "--set", "env.A=3")
-        assert [line.split() for line in done.stdout.splitlines()[1:]][0] == ["env", "A", "2", "3"]
+        assert done.stdout.splitlines()[1].split() == ["env", "A", "2", "3"]
 
     @pytest.mark.usefixtures("folder")
     def test_the_exit_code_on_demand(self):

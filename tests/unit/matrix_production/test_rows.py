@@ -7,7 +7,7 @@ import pytest
 from rocmimg.matrix import Selection, load, parse_set
 from rocmimg.plan import make_plan
 
-from .conftest import stage
+from .conftest import ROOT, stage
 
 SGLANG = [f"rocm{version}-{arch}" for version in (700, 720, 724, 1000) for arch in ("gfx942", "gfx950")]
 SGLANG += ["rocm1000-gfx1250"]
@@ -190,3 +190,27 @@ class TestVllm:
 def test_a_dependency_that_brings_cuda_fails_the_build(dockerfiles):
     for rendered in dockerfiles.values():
         assert "grep -i -E '^(nvidia|cuda|cufile)-' /tmp/installed.txt; then exit 1" in stage(rendered, "final")
+
+
+class TestExamples:
+    @pytest.mark.parametrize("name", ["sglang-v0.5.10", "pytorch-training"])
+    def test_they_render_with_the_templates_beside_them(self, name):
+        matrix = load(ROOT / "examples" / name / "images.yaml")
+        for image in make_plan(matrix, [cell.id for cell in matrix.cells]).images:
+            assert image.dockerfile.startswith(f"# {image.id}:")
+
+    def test_v0_5_10_has_its_four_images_and_the_install_that_it_lacked(self):
+        matrix = load(ROOT / "examples/sglang-v0.5.10/images.yaml")
+        tags = {cell.tags[0] for cell in matrix.cells}
+        suffixes = ("rocm700-mi30x", "rocm700-mi35x", "rocm720-mi30x", "rocm720-mi35x")
+        assert tags == {f"lmsysorg/sglang:v0.5.10-{suffix}" for suffix in suffixes}
+        for image in make_plan(matrix, [cell.id for cell in matrix.cells]).images:
+            assert "origin v0.1.11.post1 " in image.dockerfile
+            assert image.dockerfile.count("editable_mode=compat --editable") == 2
+
+    def test_a_project_of_its_own_brings_recipe_and_blocks(self):
+        matrix = load(ROOT / "examples/pytorch-training/images.yaml")
+        image = make_plan(matrix, ["training-gfx942"])["training-gfx942"]
+        assert "RUN useradd --create-home" in image.dockerfile
+        assert "sources/trainer/trainer/__main__.py" in {file.path for file in image.context}
+        assert image.dockerfile.rstrip().endswith('CMD ["python3", "-m", "trainer"]')
