@@ -15,6 +15,7 @@ from rocmimg.cli.options import load_selected, matrix_options, selection_options
 if TYPE_CHECKING:
     from rocmimg.build import CellResult
     from rocmimg.build.observe import View
+    from rocmimg.matrix import Matrix
 
 
 @click.command()
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 @click.option("--fail-fast", is_flag=True, help="Stop the others when one fails.")
 @click.option("--force", is_flag=True, help="Build what is up to date as well.")
 @click.option("--no-cache", is_flag=True, help="Build every step anew; implies --force.")
+@click.option(
+    "--contract/--no-contract",
+    default=True,
+    help="First hold the framework of each cell that is to be built against its AITER, from the pins; on by default.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Accepted findings of the contract.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print build/report.json instead of a table.")
 def command(
     file: Path,
@@ -36,10 +47,12 @@ def command(
     fail_fast: bool,
     force: bool,
     no_cache: bool,
+    contract: bool,
+    baseline: Path | None,
     as_json: bool,
 ) -> int:
     """Build the selected cells and the cells that they start from."""
-    from rocmimg.build import Options, exit_code, run, write_report
+    from rocmimg.build import Options, decide_all, exit_code, run, write_report
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 
@@ -54,12 +67,25 @@ def command(
         write_report(results, folder / "report.json")
 
     try:
-        with connect() as engine, _view(as_json) as view:
-            run(plan, engine, options, view, report)
+        with connect() as engine:
+            if contract:
+                due = [d.id for d in decide_all(plan, engine.images(), force=options.force) if d.action == "build"]
+                _hold(matrix, due, baseline)
+            with _view(as_json) as view:
+                run(plan, engine, options, view, report)
     finally:
         if finished:
             _print(finished, as_json)
     return exit_code(finished)
+
+
+def _hold(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
+    if not any(matrix.cell(cell).components for cell in cells):
+        return
+    from rocmimg.cli.contracts import gate
+
+    for line in gate(matrix, cells, baseline):
+        click.echo(f"contract: {line}", err=True)
 
 
 def _view(as_json: bool) -> AbstractContextManager[View]:
