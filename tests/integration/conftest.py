@@ -58,15 +58,15 @@ class Project:
 
     folder: Path
 
-    def recipe(self, name: str, install: str, **keys: Any) -> None:
-        """A component whose part of the final image is ``install``."""
+    def recipe(self, name: str, text: str, **keys: Any) -> None:
+        """A component whose part of the final image is ``text``."""
         components = self.folder / "templates" / "components"
         components.mkdir(parents=True, exist_ok=True)
         described = {"description": name, "sources": ["none"], **keys}
         (components / f"{name}.yaml").write_text(json.dumps(described))
         (components / f"{name}.j2").write_text(
             '{% extends "components/component.j2" %}{% block stage %}{% endblock %}'
-            f"{{% block install %}}\n{textwrap.dedent(install)}{{% endblock %}}"
+            f"{{% block install %}}\n{textwrap.dedent(text)}{{% endblock %}}"
         )
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
