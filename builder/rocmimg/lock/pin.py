@@ -52,7 +52,9 @@ def pinned(matrix: Matrix, path: Path, cell_ids: Iterable[str], *, strict: bool)
         raise LockError(f"there is no {path.name}", next_step="run `rocmimg lock` and commit the file")
     matrix, missing = pin(matrix, lock)
     chosen = set(cell_ids)
-    chosen |= {base for cell in matrix.cells if cell.id in chosen and (base := cell.base_cell)}
+    for name in list(chosen):
+        while base := matrix.cell(name).base_cell:
+            chosen.add(name := base)
     open_ends = [gap for gap in missing if chosen & set(gap.cells)]
     if open_ends and strict:
         raise LockError(

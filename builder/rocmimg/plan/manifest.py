@@ -13,6 +13,11 @@ from rocmimg.matrix.cell import Cell, ResolvedComponent
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
+def is_commit(ref: str) -> bool:
+    """Whether a ref of images.yaml, or of the lock, is a commit."""
+    return bool(_COMMIT.fullmatch(ref))
+
+
 def image_manifest(cell: Cell, base: str, inputs: Mapping[str, str]) -> bytes:
     """The file's content.
 
@@ -44,7 +49,7 @@ def _component(component: ResolvedComponent) -> dict[str, object]:
         "source": component.config.source,
         "repo": component.config.repo if git else "",
         "ref": (component.ref or component.config.ref) if git else "",
-        "commit": component.config.ref if git and _COMMIT.fullmatch(component.config.ref) else "",
+        "commit": component.config.ref if git and is_commit(component.config.ref) else "",
         "picks": list(component.config.picks),
         "reverts": list(component.config.reverts),
         "install": component.install or "",

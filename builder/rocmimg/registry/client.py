@@ -193,6 +193,14 @@ class Repository:
                 next_step="Debian's docker-registry wants storage.delete.enabled in its config.yml",
             )
 
+    def delete_with_attachments(self, digest: str) -> None:
+        """Remove a manifest, every tag that points to it, and all that was attached to it."""
+        attached = [entry.digest for entry in self.referrers(digest)]
+        index = self.digest(_fallback_tag(digest))
+        self.delete(digest)
+        for other in (*attached, *([index] if index else [])):
+            self.delete(other)
+
     def untag(self, tag: str) -> None:
         """Remove one tag and leave what it points to.
 

@@ -1,0 +1,75 @@
+"""``rocmimg promote``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options
+
+
+def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        tier, _equals, reason = value.partition("=")
+        if tier not in ("image", "import", "aot", "gpu") or not reason.strip():
+            raise click.BadParameter("wants TIER=REASON, for instance gpu='no MI355X this week'", param=parameter)
+        found[tier] = reason.strip()
+    return found
+
+
+@click.command()
+@click.option("--target", "targets", multiple=True, required=True, help="The release: all cells of these targets.")
+@click.option("--variant", "variants", multiple=True, help="Its opt-in cells of these variants instead.")
+@click.option(
+    "--override",
+    "overrides",
+    multiple=True,
+    callback=_reasons,
+    metavar="TIER=REASON",
+    help="Promote without a proof that is missing; the reason is recorded. A failure cannot be overridden.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would move.")
+@matrix_options
+@click.option(
+    "--json", "as_json", is_flag=True, help="An array of objects: id, digest, candidate, tags, aliases, tiers."
+)
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    targets: tuple[str, ...],
+    variants: tuple[str, ...],
+    overrides: dict[str, str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Give the candidates of a release their tags and aliases: all of its cells, or none.
+
+    A candidate needs every tier of checks that `release.requires` names, run and passed on its very digest.
+    """
+    from rocmimg.plan import make_plan
+    from rocmimg.registry.client import Registries
+    from rocmimg.release.promote import prepare, promote
+
+    matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
+    plan = make_plan(matrix, chosen)
+    ready = prepare([plan[cell] for cell in chosen], Registries(), overrides)
+    if not dry_run:
+        promote(ready, overrides)
+    if as_json:
+        click.echo(json.dumps([cell.as_json() for cell in ready], indent=2))
+        return
+    from rocmimg.report.table import print_table
+
+    rows = [
+        (cell.image.id, kind, str(move), cell.candidate.digest)
+        for cell in ready
+        for kind, moves in (("tag", cell.tags), ("alias", cell.aliases))
+        for move in moves
+    ]
+    print_table(("cell", "kind", "would be set" if dry_run else "set", "digest"), rows)
+    for cell in ready:
+        for verdict in cell.verdicts:
+            click.echo(f"{cell.image.id}: {verdict}", err=True)

@@ -1,0 +1,51 @@
+"""``rocmimg prune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--yes", is_flag=True, help="Remove them; without it, only say what would be removed.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects: name, digest, reason, image.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove old candidates and old dated tags from the registry, by `release` in images.yaml.
+
+    What an alias names, or named before its last promotion, always stays. The registry frees the space itself, in its
+    garbage collection.
+    """
+    from datetime import UTC, datetime
+
+    from rocmimg.plan import make_plan
+    from rocmimg.registry.client import Registries
+    from rocmimg.release.prune import carry_out, plan_prune
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan = make_plan(matrix, chosen)
+    removals = plan_prune([plan[cell] for cell in chosen], Registries(), datetime.now(UTC).date())
+    if yes:
+        carry_out(removals)
+    rows = [removal.as_json() for removal in removals]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rocmimg.report.table import print_table
+
+    header = ("removed" if yes else "would be removed", "digest", "why", "image")
+    print_table(header, [(row["name"], row["digest"], row["reason"], row["image"]) for row in rows])

@@ -1,0 +1,46 @@
+"""``rocmimg pull``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--json", "as_json", is_flag=True, help="An array of objects: id, reference, digest, new.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Bring the candidates that fit images.yaml to this engine, to check them or to build on them."""
+    from rocmimg.engine import connect
+    from rocmimg.plan import make_plan
+    from rocmimg.registry.client import Registries
+    from rocmimg.release.each import each
+    from rocmimg.release.push import pull_candidate
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan, registries = make_plan(matrix, chosen), Registries()
+    with connect() as engine:
+        outcome = each(
+            [plan[cell] for cell in chosen], lambda image: pull_candidate(image, engine, registries, lambda _: None)
+        )
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))
+    else:
+        from rocmimg.report.table import print_table
+
+        rows = [(p.id, p.reference, "pulled" if p.new else "was here") for p in outcome.done]
+        print_table(("cell", "candidate", "state"), rows)
+    return outcome.report(click.echo)

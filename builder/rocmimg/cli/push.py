@@ -1,0 +1,55 @@
+"""``rocmimg push``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option("--candidate", is_flag=True, help="Push the engine's images by immutable candidate tags.")
+@click.option("--results", is_flag=True, help="Attach build/results to the candidates that they are about.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects: id, reference, digest, new, attached.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    candidate: bool,
+    results: bool,
+    as_json: bool,
+) -> int:
+    """Push candidates with their provenance and results of checks; public names are set by `rocmimg promote` alone."""
+    if candidate == results:
+        raise click.UsageError("say --candidate or --results; public tags are set by `rocmimg promote`")
+    from rocmimg.plan import make_plan
+    from rocmimg.registry.client import Registries
+    from rocmimg.release.each import each
+    from rocmimg.release.push import push_candidate, push_results
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan = make_plan(matrix, chosen)
+    images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
+    if results:
+        outcome = each(images, lambda image: push_results(image, registries, folder))
+    else:
+        from rocmimg.engine import connect
+
+        with connect() as engine:
+            outcome = each(images, lambda image: push_candidate(image, engine, registries, folder, lambda _: None))
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))
+    else:
+        from rocmimg.report.table import print_table
+
+        rows = [(p.id, p.reference, p.digest, " ".join(p.attached) or "nothing new") for p in outcome.done]
+        print_table(("cell", "candidate", "digest", "attached"), rows)
+    return outcome.report(click.echo)

@@ -1,0 +1,47 @@
+"""``rocmimg status``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option(
+    "--json", "as_json", is_flag=True, help="An array of objects: id, kind, name, digest, when, who, proofs, overrides."
+)
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show for each alias, tag and candidate: its digest, since when, and what proves it."""
+    from rocmimg.plan import make_plan
+    from rocmimg.registry.client import Registries
+    from rocmimg.release.status import status
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan = make_plan(matrix, chosen)
+    entries = status([plan[cell] for cell in chosen], Registries())
+    if as_json:
+        click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
+        return
+    from rocmimg.report.table import print_table
+
+    rows = []
+    for entry in entries:
+        proofs = [*entry.proofs, *(f"{tier} overridden: {why}" for tier, why in entry.overrides.items())]
+        for index, proof in enumerate(proofs or [""]):
+            head = (entry.id, entry.kind, entry.name or "none", entry.digest[:19], entry.when[:19], entry.who)
+            rows.append((*(head if index == 0 else [""] * len(head)), proof))
+    print_table(("cell", "kind", "name", "digest", "when", "who", "proven by"), rows)

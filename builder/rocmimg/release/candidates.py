@@ -1,0 +1,120 @@
+"""Candidates: immutable tags that nobody is told to use, one for each image that was pushed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rocmimg.errors import GateRefused, RegistryError
+from rocmimg.plan import LABEL_CELL, LABEL_INPUTS, ImagePlan
+from rocmimg.registry import INDEX_TYPES, Manifest, Reference, parse
+from rocmimg.registry.client import Registries, Repository
+
+_REST: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{12})")
+PREFIX: Final = "candidate-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One candidate of a cell in the registry."""
+
+    repository: Repository
+    tag: str
+    manifest: Manifest
+    config: Mapping[str, Any]
+    """The image's configuration blob."""
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return (self.config.get("config") or {}).get("Labels") or {}
+
+
+def repository_of(image: ImagePlan, registries: Registries) -> Repository:
+    """Where the candidates of a cell are."""
+    release = image.cell.config.release
+    return registries.repository(parse(release.candidates) if release.candidates else public_reference(image))
+
+
+def public_reference(image: ImagePlan) -> Reference:
+    """The repository of a cell's public names.
+
+    Raises:
+        RegistryError: the cell has none.
+    """
+    names = (*image.cell.tags, *image.cell.aliases)
+    if not names:
+        raise RegistryError(f"{image.id} has no tags", next_step="add `tags` to images.yaml", position=_where(image))
+    return parse(names[0])
+
+
+def _where(image: ImagePlan) -> Any:
+    return image.cell.position("tags")
+
+
+def tag_of(cell_id: str, created: str, image_id: str) -> str:
+    """The tag of an image: when it was created, so that tags sort, and its id, so that no two images share one."""
+    moment = datetime.fromisoformat(created).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{PREFIX}{cell_id}-{moment}-{image_id.removeprefix('sha256:')[:12]}"
+
+
+def tags_of(cell_id: str, tags: list[str]) -> list[str]:
+    """Those of ``tags`` that are candidates of a cell, newest first."""
+    prefix = f"{PREFIX}{cell_id}-"
+    return sorted((t for t in tags if t.startswith(prefix) and _REST.fullmatch(t[len(prefix) :])), reverse=True)
+
+
+def candidates(image: ImagePlan, repository: Repository) -> Iterator[Candidate]:
+    """The candidates of a cell, newest first, read one by one."""
+    for tag in tags_of(image.id, repository.tags()):
+        manifest = repository.manifest(tag)
+        if manifest is not None:
+            yield Candidate(repository=repository, tag=tag, manifest=manifest, config=read_config(repository, manifest))
+
+
+def read_config(repository: Repository, manifest: Manifest) -> Mapping[str, Any]:
+    """The configuration of an image; of an index, that of its first image."""
+    if manifest.media_type in INDEX_TYPES:
+        images = [m for m in manifest.children if "vnd.docker.reference.type" not in m.annotations]
+        inner = repository.manifest(images[0].digest) if images else None
+        if inner is None:
+            raise RegistryError(f"{repository}@{manifest.digest} names no image")
+        manifest = inner
+    config = json.loads(repository.blob(manifest.blobs[0].digest))
+    return config if isinstance(config, dict) else {}
+
+
+def fits(labels: Mapping[str, str], image: ImagePlan) -> bool:
+    """Whether an image was built from what images.yaml says now (its base image apart, which only a build looks at)."""
+    if labels.get(LABEL_CELL) != image.id:
+        return False
+    try:
+        inputs = json.loads(labels.get(LABEL_INPUTS, ""))
+    except ValueError:
+        return False
+    return {name: value for name, value in inputs.items() if name != "base image"} == dict(image.inputs)
+
+
+def newest_fitting(image: ImagePlan, repository: Repository) -> Candidate:
+    """The newest candidate that was built from what images.yaml says now.
+
+    Raises:
+        GateRefused: there is none.
+    """
+    seen = 0
+    for candidate in candidates(image, repository):
+        seen += 1
+        if fits(candidate.labels, image):
+            return candidate
+    raise GateRefused(
+        f"{image.id} has no candidate that fits images.yaml",
+        why=f"{seen} candidates in {repository} were built from something else" if seen else f"none is in {repository}",
+        next_step=f"run `rocmimg build`, `rocmimg test` and `rocmimg push --candidate` for {image.id}",
+    )

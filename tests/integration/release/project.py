@@ -1,0 +1,148 @@
+"""A small matrix whose cells build in a second, on the engine that is here, for a registry on loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rocmimg.checks.model import CheckResult, ImageResult, Status, Tier
+from rocmimg.cli import run
+from rocmimg.engine import BuildRequest, connect
+from rocmimg.engine.client import Engine
+from rocmimg.engine.portable import closure
+from rocmimg.errors import EngineError
+from rocmimg.plan import LABEL_CELL
+
+BASE = "rocmimg-release-test:base"
+TOOLS = "bash cat chmod cp env id ls mkdir mv rm sleep tail timeout true"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    try:
+        with connect() as found:
+            yield found
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def base(engine: Engine) -> Iterator[str]:
+    """An image of this machine's own shell, so that no registry is needed."""
+    found = [Path(path) for tool in TOOLS.split() if (path := shutil.which(tool))]
+    text = "FROM scratch\nCOPY root /\n"
+    engine.build(BuildRequest(dockerfile=text, context=closure(*found, Path("/bin/sh")), tags=(BASE,)), lambda _: None)
+    yield BASE
+    engine.remove(BASE, force=True)
+
+
+@dataclass
+class Project:
+    """A folder with images.yaml, and what one does in it."""
+
+    folder: Path
+    engine: Engine
+    host: str
+
+    def rocmimg(self, *words: str, code: int = 0) -> None:
+        assert run(list(words)) == code, words
+
+    def build(self, *words: str) -> None:
+        self.rocmimg("build", "--target", "app", *words)
+
+    def image_id(self, cell: str, version: str = "v1") -> str:
+        found = self.engine.image(
+            f"{self.host}/lab/app:{version}-{cell.replace('app-gfx942', 'mi30x').replace('app-gfx950', 'mi35x')}"
+        )
+        assert found
+        return found.id
+
+    def check(
+        self, version: str = "v1", cells: tuple[str, ...] = ("app-gfx942", "app-gfx950"), **tiers: Status
+    ) -> None:
+        """Write results as `rocmimg test` does: every tier passed but for those that say otherwise."""
+        names: tuple[Tier, ...] = ("image", "import", "aot", "gpu")
+        for cell in cells:
+            checks = tuple(
+                CheckResult(
+                    id=f"check-{tier}",
+                    tier=tier,
+                    classes=(),
+                    status=(status := tiers.get(tier, "passed")),
+                    reason="" if status == "passed" else f"{status} on purpose",
+                )
+                for tier in names
+            )
+            result = ImageResult(
+                id=cell,
+                target="app",
+                gpu_arch=cell[4:],
+                image="",
+                image_id=self.image_id(cell, version),
+                digest="",
+                started="2026-11-01T00:00:00Z",
+                seconds=1,
+                engine="docker",
+                device="AMD Instinct MI300X",
+                checks=checks,
+            )
+            path = self.folder / "build/results" / f"{cell}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result.as_json()))
+
+    def candidate(self, version: str = "v1", *, proven: bool = True) -> None:
+        """Build, check and push both cells."""
+        self.build(*self.sets(version))
+        if proven:
+            self.check(version)
+        self.rocmimg("push", "--candidate", "--target", "app", *self.sets(version))
+
+    @staticmethod
+    def sets(version: str) -> tuple[str, ...]:
+        return ("--set", f"version={version}", "--set", f"env.RELEASE={version}")
+
+    def release(self, version: str, *words: str, code: int = 0) -> None:
+        self.rocmimg("promote", "--target", "app", *self.sets(version), *words, code=code)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, registry: str, engine: Engine, base: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write_matrix(folder, registry, base)
+    monkeypatch.chdir(folder)
+    yield Project(folder, engine, registry)
+    remove_images(engine, registry)
+
+
+def remove_images(engine: Engine, host: str) -> None:
+    for image in engine.images():
+        for name in (*image.tags, *image.digests):
+            if name.startswith(f"{host}/") or image.labels.get(LABEL_CELL, "").startswith("app-gfx9"):
+                engine.remove(name, force=True)
+
+
+def write_matrix(folder: Path, host: str, base: str, **release: Any) -> None:
+    (folder / "images.yaml").write_text(
+        f"""\
+targets:
+  app:
+    gpu_archs: [gfx942, gfx950]
+    base: {base}
+    registry: {host}
+    image: lab/app
+    version: v1
+    tags: ["{{version}}-{{alias}}"]
+    aliases: ["{{alias}}-latest"]
+    env: {{RELEASE: v1}}
+    release: {json.dumps(release)}
+"""
+    )
