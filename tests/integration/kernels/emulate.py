@@ -91,8 +91,8 @@ class Emulated:
             rsrc2=rsrc2, scratch_size=scratch, arch=self.arch, user_data=registers,
         )  # fmt: skip
 
-    def call(self, *_):
-        pass
+    def free(self, _):
+        """Everything is kept until the process ends."""
 
 
 def main():
