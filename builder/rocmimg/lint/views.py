@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from rocmimg.lint.dockerfile import SHELLS
 from rocmimg.lint.shell import Command, Word
 
 _PIP: Final = re.compile(r"pip[\d.]*$")
-_PYTHON: Final = re.compile(r"(python|pypy)[\d.]*$")
+_PYTHON: Final = re.compile(r"(python|pypy)([\d.]*|\$\{?\w+\}?)$")
 _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
 _PIP_VALUES: Final = frozenset(  # options with a value
     """
@@ -221,6 +222,15 @@ def git(command: Command) -> Git | None:
     if ref is None and verb == "fetch" and len(operands) > 1:
         ref = operands[1]
     return Git(command=command, verb=verb, operands=tuple(operands), ref=ref)
+
+
+def runs_input(command: Command) -> bool:
+    """A shell or interpreter that takes its program from its input."""
+    values = command.values()
+    operands = [value for value in values if not value.startswith("-")]
+    if command.name in SHELLS:
+        return not operands or "-s" in values
+    return (_PYTHON.match(command.name) is not None or command.name == "perl") and (not values or values[0] == "-")
 
 
 def clone_folder(url: str) -> str:

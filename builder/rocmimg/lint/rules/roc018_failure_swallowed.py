@@ -8,7 +8,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.views import git, pip_install
+from rocmimg.lint.views import git, pip_install, runs_input
 
 _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
@@ -27,9 +27,11 @@ _NOTICE: Final = frozenset(
 
 
 def _noticed(run: Run, command: Command) -> bool:
-    """The next member of the pipe fails in its stead."""
+    """The next member of the pipe fails in its stead, or is a shell, of which ROC054 speaks."""
     return command.lost == "pipe" and any(
-        other.pipeline == command.pipeline and other.position == command.position + 1 and other.name in _NOTICE
+        other.pipeline == command.pipeline
+        and other.position == command.position + 1
+        and (other.name in _NOTICE or runs_input(other))
         for other in run.script.commands
     )
 

@@ -20,21 +20,30 @@ def _bash() -> str | None:
     return which("bash")
 
 
-def _refusal(text: Mapped) -> str | None:
-    """What bash says against a script, without running it; empty when it accepts it, None when there is no bash."""
+@cache
+def _refusal(script: bytes) -> str | None:
+    """What bash says against a script, without running it; empty when it accepts it, None when it cannot be asked."""
     bash = _bash()
     if bash is None:
         return None
+    argv = [bash, "--norc", "--noprofile", "-n"]
     try:
-        result = subprocess.run(
-            [bash, "--norc", "--noprofile", "-n"], input=text.data, capture_output=True, timeout=_SECONDS, check=False
-        )
+        result = subprocess.run(argv, input=script, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return None
     if result.returncode == 0:
         return ""
     lines = result.stderr.decode(errors="replace").splitlines()
     return lines[0].partition("line ")[2].partition(": ")[2] if lines else "syntax error"
+
+
+def _all_accepted(scripts: list[bytes]) -> bool:
+    """One question for many scripts, each as the body of a function.
+
+    An unbalanced script could hide in its neighbours; the grammar sees those, and they are asked about one by one.
+    """
+    bodies = [b"f%d() {\n:\n%s\n}\n" % (number, script) for number, script in enumerate(scripts)]
+    return _refusal(b"".join(bodies)) == ""
 
 
 def _place(run: Run, text: Mapped) -> tuple[int, int]:
@@ -47,30 +56,32 @@ def _place(run: Run, text: Mapped) -> tuple[int, int]:
 
 
 def check(file: LintFile) -> Iterable[Hit]:
+    quiet = [text.data for run in file.runs if not run.script.errors for text, _ in run.script.texts]
+    accepted = _all_accepted(quiet)
     for run in file.runs:
-        hit = _hit(run)
-        if hit is not None:
-            yield hit
+        if run.script.errors or not accepted:
+            hit = _hit(run)
+            if hit is not None:
+                yield hit
 
 
 def _hit(run: Run) -> Hit | None:
-    texts = [text for text, _ in run.script.texts if text.data.strip()]
-    for text in texts:
-        refusal = _refusal(text)
+    for text, _ in run.script.texts:
+        refusal = _refusal(text.data)
         if refusal:
             start, end = _place(run, text)
             return Hit(start=start, end=end, message=f"the shell does not read this: {refusal}")
-        if refusal is None and run.script.errors:
-            start, end = _place(run, text)
-            message = "this does not look like valid shell (no bash here to ask)"
-            return Hit(start=start, end=end, message=message, level=Level.WARNING)
-    if run.script.errors:
-        start, end, _ = run.script.errors[0]
+    if not run.script.errors:
+        return None
+    start, end, _ = run.script.errors[0]
+    if _bash() is None:
+        message, level = "this does not look like valid shell (there is no bash here to ask)", Level.WARNING
+    else:
         message = (
             "bash accepts this, but the reader of these rules loses its way here: the rest of the RUN is unchecked"
         )
-        return Hit(start=start, end=max(end, start + 1), message=message, level=Level.NOTE)
-    return None
+        level = Level.NOTE
+    return Hit(start=start, end=max(end, start + 1), message=message, level=level)
 
 
 RULE: Final = Rule(

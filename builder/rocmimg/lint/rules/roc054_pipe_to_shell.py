@@ -7,19 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.dockerfile import SHELLS
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
+from rocmimg.lint.views import runs_input
 
 _PINNED: Final = re.compile(r"\d+\.\d+|[0-9a-f]{40}|\$\{?\w*(VERSION|COMMIT|SHA|TAG|REF)\w*")
-_RUNNERS: Final = SHELLS | {"python", "python3", "perl"}
-
-
-def _runs_input(command: Command) -> bool:
-    words = [value for value in command.values() if not value.startswith("-")]
-    if command.name in SHELLS:
-        return not words or "-s" in command.values()
-    return not words or command.values()[:1] == ["-"]
 
 
 def check(file: LintFile) -> Iterable[Hit]:
@@ -30,19 +22,20 @@ def check(file: LintFile) -> Iterable[Hit]:
                 pipelines.setdefault(command.pipeline, []).append(command)
         for members in pipelines.values():
             fetch = next((c for c in members if c.name in {"curl", "wget"}), None)
-            if fetch is None:
-                continue
-            runner = next((c for c in members if c.position > fetch.position and c.name in _RUNNERS), None)
-            if runner is None or not _runs_input(runner):
-                continue
-            address = next((value for value in fetch.values() if "://" in value), "an address")
-            if _PINNED.search(address):
-                continue
-            rest = " ".join(runner.values())
-            what = f"{runner.name} runs whatever {address} serves today"
-            if "rustup" in address and "--default-toolchain" not in rest:
-                what += "; the Rust toolchain is the newest stable one"
-            yield Hit(start=fetch.start, end=runner.end, message=what)
+            runner = next((c for c in members if fetch and c.position > fetch.position and runs_input(c)), None)
+            if fetch is not None and runner is not None:
+                yield _hit(fetch, runner)
+
+
+def _hit(fetch: Command, runner: Command) -> Hit:
+    address = next((value for value in fetch.values() if "://" in value), "an address")
+    if _PINNED.search(address):
+        message = f"a download of {address} that breaks off runs as half a script, or as none, without an error"
+        return Hit(start=fetch.start, end=runner.end, message=message, level=Level.NOTE)
+    message = f"{runner.name} runs whatever {address} serves today, half of it or nothing when the download breaks off"
+    if "rustup" in address and "--default-toolchain" not in runner.values():
+        message += "; the Rust toolchain is the newest stable one"
+    return Hit(start=fetch.start, end=runner.end, message=message)
 
 
 RULE: Final = Rule(
