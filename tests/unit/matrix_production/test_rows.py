@@ -189,7 +189,7 @@ class TestVllm:
 
 def test_a_dependency_that_brings_cuda_fails_the_build(dockerfiles):
     for rendered in dockerfiles.values():
-        assert "grep -i -E '^(nvidia|cuda|cufile)-' /tmp/installed.txt; then exit 1" in stage(rendered, "final")
+        assert "grep -i -E '^(nvidia|cuda|cufile)-' /tmp/installed.txt" in stage(rendered, "final")
 
 
 class TestExamples:
