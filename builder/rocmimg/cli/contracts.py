@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Pair:
     framework: str
     package: str
     source: str
+    note: str = ""
+    """What of the sources this does not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +96,23 @@ def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair
     from rocmimg.contract.rules import rules_for, special_packages
 
     placed = {
-        component.module: place
+        component.module: (component, place)
         for component, owner in components_of(cell, matrix).values()
         if component.install is not None and component.module and (place := place_of(component, owner, matrix))
     }
-    sources = {package: place for package, place in placed.items() if package in special_packages()} | given
+    sources = {package: place for package, (_, place) in placed.items() if package in special_packages()} | given
     for package, source in sources.items():
         users = rules_for(package).users
-        for module, framework in placed.items():
+        for module, (component, framework) in placed.items():
             if module not in sources and (not users or module in users):
-                yield Pair(framework=framework, package=package, source=source)
+                pinned = [component] if package in given else [component, placed[package][0]]
+                note = "; ".join(filter(None, map(_changed, pinned)))
+                yield Pair(framework=framework, package=package, source=source, note=note)
+
+
+def _changed(component: ResolvedComponent) -> str:
+    count = len(component.config.picks) + len(component.config.reverts)
+    return f"{count} commits picked or reverted on top of {component.name}'s pin are not read" if count else ""
 
 
 def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
@@ -121,7 +130,8 @@ def run_pairs(
     not_read: list[NotRead] = []
     for pair in dict.fromkeys(pairs):
         try:
-            contracts.append(checker.check(pair.framework, pair.package, pair.source, baseline=baseline))
+            contract = checker.check(pair.framework, pair.package, pair.source, baseline=baseline)
+            contracts.append(replace(contract, notes=(*contract.notes, pair.note)) if pair.note else contract)
         except SourceError as error:
             not_read.append(NotRead(pair=pair, error=error))
     return contracts, not_read

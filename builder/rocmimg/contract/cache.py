@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,19 +14,11 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from rocmimg.paths import cache_dir
+
 T = TypeVar("T")
 
 _IN_ONE_QUERY: Final = 500
-
-
-def cache_root() -> Path:
-    """The folder of caches: ``ROCMIMG_CACHE``, or the user's cache folder."""
-    configured = os.environ.get("ROCMIMG_CACHE")
-    if configured:
-        return Path(configured)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("rocmimg")
 
 
 def _parser_version() -> str:
@@ -42,7 +33,7 @@ def _parser_version() -> str:
 class ParseCache(Generic[T]):
     """Records of one kind, by content id."""
 
-    def __init__(self, kind: str, record: type[T], root: Path | None = None) -> None:
+    def __init__(self, kind: str, record: type[T]) -> None:
         self._table = kind
         self._decoder = msgspec.msgpack.Decoder(record)
         self._encoder = msgspec.msgpack.Encoder()
@@ -50,7 +41,7 @@ class ParseCache(Generic[T]):
         self._fresh: dict[str, T] = {}
         self._version = _parser_version()
         self._db: sqlite3.Connection | None = None
-        folder = (root or cache_root()) / "contract"
+        folder = cache_dir() / "contract"
         with contextlib.suppress(sqlite3.Error, OSError):
             folder.mkdir(parents=True, exist_ok=True)
             database = sqlite3.connect(folder / "parsed.sqlite", timeout=10)
@@ -82,11 +73,18 @@ class ParseCache(Generic[T]):
         return self._memory.get(key)
 
     def put(self, key: str, record: T) -> None:
-        """Remember a record; ``flush`` writes it."""
+        """Remember a record; ``close`` writes it."""
         self._memory[key] = record
         self._fresh[key] = record
 
-    def flush(self) -> None:
+    def close(self) -> None:
+        """Write what is new and let go of the file; what is in memory can still be asked for."""
+        self._flush()
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _flush(self) -> None:
         """Write what is new in one transaction and drop what other versions of the parser left."""
         if self._db is None or not self._fresh:
             return

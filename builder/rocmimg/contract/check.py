@@ -15,7 +15,7 @@ from rocmimg.contract.model import Contract, FileUses, Finding, ModuleFacts, Use
 from rocmimg.contract.nearest import Nearest, parameters_of
 from rocmimg.contract.rules import rules_for
 from rocmimg.contract.source import SourcePackage, Status
-from rocmimg.contract.stores import Store, history, open_store
+from rocmimg.contract.stores import GitStore, Store, history, open_store
 from rocmimg.contract.window import History, Window
 
 _ORDER: Final = {"error": 0, "warning": 1, "unknown": 2, "info": 3}
@@ -50,11 +50,14 @@ class Checker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._uses.flush()
-        self._facts.flush()
-        for source in self._histories.values():
-            if source is not None:
-                source.repository.close()
+        self._uses.close()
+        self._facts.close()
+        for store in self._stores.values():
+            if isinstance(store, GitStore):
+                store.repository.close()
+        for releases in self._histories.values():
+            if releases is not None:
+                releases.repository.close()
 
     def store(self, place: str) -> Store:
         """The files of ``PATH_OR_GIT[@REF]``. Raises SourceError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ _ENVIRONMENT: Final = ("os.getenv", "os.environ.get", "getenv", "environ.get")
 
 MENTIONS_GLOBALS: Final = re.compile(rb"\bglobals\(|^[ \t]+global \w", re.MULTILINE)
 """Texts that this does not match need no search for names that functions put into the module."""
+
+TOO_DEEP: Final = "its expressions are nested too deeply"
 
 Constant = str | int | float | bool | None
 
@@ -163,7 +166,10 @@ def absolute(module: str | None, level: int, package: str) -> str:
 def parse(content: bytes) -> tuple[ast.Module | None, str, int]:
     """(tree, "", 0), or (None, what is wrong, line). A source that does not parse is a finding, not a crash."""
     try:
-        return ast.parse(content), "", 0
+        with warnings.catch_warnings():
+            # Somebody else's invalid escape sequences are no news to our user.
+            warnings.simplefilter("ignore")
+            return ast.parse(content), "", 0
     except SyntaxError as error:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         return None, f"{error.msg} (read as Python {python})", error.lineno or 0

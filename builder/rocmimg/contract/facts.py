@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rocmimg.contract.expressions import (
     MENTIONS_GLOBALS,
+    TOO_DEEP,
     Constant,
     UndecidedError,
     absolute,
@@ -31,7 +32,10 @@ def read_module(content: bytes, module: str, *, is_package: bool) -> ModuleFacts
     reader = _Reader(
         module if is_package else module.rpartition(".")[0], dynamic=MENTIONS_GLOBALS.search(content) is not None
     )
-    names = reader.block(tree.body)
+    try:
+        names = reader.block(tree.body)
+    except RecursionError:
+        return ModuleFacts(error=TOO_DEEP)
     for name, bindings in reader.globals.items():
         names.setdefault(name, bindings)
     return ModuleFacts(

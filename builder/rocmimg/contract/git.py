@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from rocmimg.contract.cache import cache_root
 from rocmimg.errors import SourceError
+from rocmimg.paths import cache_dir
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -233,7 +233,7 @@ def clone(url: str) -> Path:
 
     Raises SourceError where it cannot be cloned. Safe when several processes ask for the same one.
     """
-    folder = cache_root() / "git"
+    folder = cache_dir() / "git"
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git"))
     target = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}.git"

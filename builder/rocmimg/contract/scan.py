@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rocmimg.contract.expressions import MENTIONS_GLOBALS, dotted, ends, parse, raises, text_of
+from rocmimg.contract.expressions import MENTIONS_GLOBALS, TOO_DEEP, dotted, ends, parse, raises, text_of
 from rocmimg.contract.model import FileUses, Handler, Probe, Try
 from rocmimg.contract.scope import TESTS, TEXT, UNKNOWN, Names, Values, belongs, targets
 from rocmimg.contract.usage import ExpressionScanner, Here
@@ -26,7 +26,10 @@ def read_uses(content: bytes, package: str) -> FileUses:
     if tree is None:
         return FileUses(error=error, error_line=line)
     scanner = _Scanner(package, tests=TESTS.search(content) is not None)
-    scanner.module(tree, has_globals=MENTIONS_GLOBALS.search(content) is not None)
+    try:
+        scanner.module(tree, has_globals=MENTIONS_GLOBALS.search(content) is not None)
+    except RecursionError:
+        return FileUses(error=TOO_DEEP)
     return FileUses(uses=tuple(scanner.uses), tries=tuple(scanner.tries))
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rocmimg.contract.cache import ParseCache
-from rocmimg.contract.facts import read_module
 from rocmimg.contract.model import Binding, ModuleFacts
+from rocmimg.contract.modules import Modules
 from rocmimg.contract.rules import Rules
-from rocmimg.contract.stores import GitStore, Store, walk
-from rocmimg.errors import SourceError
+from rocmimg.contract.stores import Store
 
 Status = Literal["resolved", "missing-module", "missing-name", "unknown"]
 
 _ENUM_MEMBER: Final = re.compile(rb'\.value\(\s*"(\w+)"\s*,\s*(?:\w+::)*(\w+)::')
 _ENUM_BASES: Final = ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag")
 _LOOPS: Final = 40
+_EVERY_MODULE: Final = frozenset(
+    f"__{name}__" for name in ("file", "name", "path", "doc", "dict", "spec", "loader", "package", "class", "cached")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,86 +34,16 @@ class Resolution:
     conditional: bool = False
 
 
-class SourcePackage:
+class SourcePackage(Modules):
     """One package at one commit.
 
     Raises SourceError where the package is not in the store.
     """
 
     def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts]) -> None:
-        self.store = store
-        self.rules = rules
-        self.package = rules.package
-        self._cache = cache
-        self._facts: dict[str, ModuleFacts | None] = {}
+        super().__init__(store, rules, cache)
         self._enums: dict[str, frozenset[str]] | None = None
         self._resolved: dict[tuple[str, str], Resolution] = {}
-        name = self.package.replace(".", "/")
-        for root in rules.roots:
-            self.root = f"{root}/{name}" if root else name
-            if store.folder(self.root) is not None:
-                break
-        else:
-            raise SourceError(
-                f"{store.name} has no package {self.package!r}",
-                why=f"looked in {', '.join(root or 'its top folder' for root in rules.roots)}",
-                next_step="name the package that the source holds: --source PACKAGE=PLACE",
-            )
-        if isinstance(store, GitStore):
-            store.prefetch(self.root, (".py",))
-
-    # Files
-
-    def _path(self, module: str) -> str:
-        rest = module[len(self.package) :].lstrip(".")
-        return f"{self.root}/{rest.replace('.', '/')}" if rest else self.root
-
-    def _file(self, module: str) -> tuple[str, str, bool] | None:
-        """(path, content id, is a package) of a module's text."""
-        path = self._path(module)
-        inside = self.store.folder(path) or {}
-        if "__init__.py" in inside:
-            return f"{path}/__init__.py", inside["__init__.py"][1], True
-        parent, _, name = path.rpartition("/")
-        entry = (self.store.folder(parent) or {}).get(f"{name}.py")
-        return (f"{path}.py", entry[1], False) if entry is not None and not entry[0] else None
-
-    def is_module(self, module: str) -> bool:
-        """True for a module, a package, and a folder of modules without ``__init__.py``."""
-        if self._file(module) is not None:
-            return True
-        return next(walk(self.store, self._path(module), (".py",)), None) is not None
-
-    def _is_made(self, module: str) -> bool:
-        rest = module[len(self.package) + 1 :]
-        return any(rest == m or rest.startswith(m + ".") for m in (*self.rules.generated, *self.rules.built) if rest)
-
-    def facts(self, module: str) -> ModuleFacts | None:
-        """What a module offers; None for a folder without ``__init__.py`` and for no module at all."""
-        if module not in self._facts:
-            found = self._file(module)
-            facts: ModuleFacts | None = None
-            if found is not None:
-                path, content, is_package = found
-                # Relative imports make the facts depend on the module's own name.
-                key = f"{module}:{content}"
-                facts = self._cache.get(key) if content else None
-                if facts is None:
-                    for _, text in self.store.read((path,)):
-                        facts = read_module(text, module, is_package=is_package)
-                    if facts is not None and content:
-                        self._cache.put(key, facts)
-            self._facts[module] = facts
-        return self._facts[module]
-
-    def modules(self) -> Iterator[tuple[str, str]]:
-        """(module, path) of all files of the package."""
-        for path, _ in walk(self.store, self.root, (".py",)):
-            dotted = path[len(self.root) + 1 : -3].replace("/", ".")
-            rest = dotted.removesuffix("__init__").rstrip(".")
-            yield (f"{self.package}.{rest}" if rest else self.package), path
-
-    # Names
 
     def resolve(self, target: str, module: str = "") -> Resolution:
         """Find a dotted target. ``module`` is the part that must be a module (``from M import N``, ``import M``)."""
@@ -130,7 +61,7 @@ class SourcePackage:
             broken = self._missing_module(module)
             if broken is not None:
                 return broken
-            here = self._moved(module) or module
+            here = self.moved(module) or module
         parts = target[len(module or self.package) :].strip(".").split(".")
         return self._attributes(here, [part for part in parts if part], module or self.package)
 
@@ -138,21 +69,10 @@ class SourcePackage:
         so_far = self.package
         for part in module.split(".")[self.package.count(".") + 1 :]:
             so_far = f"{so_far}.{part}"
-            if self._is_made(so_far):
+            if self.is_made(so_far):
                 return Resolution(status="resolved", at=so_far, conditional=True)
-            if not self.is_module(self._moved(so_far) or so_far):
+            if not self.is_module(self.moved(so_far) or so_far):
                 return Resolution(status="missing-module", at=so_far)
-        return None
-
-    def _moved(self, module: str) -> str | None:
-        """Where a compatibility table sends an old module name."""
-        for package, table in self.rules.moved:
-            if module.startswith(package + ".") and not self.is_module(module):
-                name, _, rest = module[len(package) + 1 :].partition(".")
-                facts = self.facts(package)
-                new = facts.maps.get(table, {}).get(name) if facts else None
-                if new is not None:
-                    return f"{package}.{new}" + (f".{rest}" if rest else "")
         return None
 
     def _attributes(self, module: str, parts: list[str], shown: str) -> Resolution:
@@ -161,6 +81,8 @@ class SourcePackage:
         for at, part in enumerate(parts):
             shown = f"{shown}.{part}"
             rest = parts[at + 1 :]
+            if part in _EVERY_MODULE:
+                return Resolution(status="resolved", at=shown)
             found = self.lookup(module, part)
             if found.status == "resolved" and found.bindings:
                 conditional |= found.conditional
@@ -170,9 +92,9 @@ class SourcePackage:
                 module = inner
             elif found.status == "resolved" and not self.is_module(f"{module}.{part}"):
                 return found
-            elif self.is_module(self._moved(f"{module}.{part}") or f"{module}.{part}"):
-                module = self._moved(f"{module}.{part}") or f"{module}.{part}"
-            elif self._is_made(f"{module}.{part}"):
+            elif self.is_module(self.moved(f"{module}.{part}") or f"{module}.{part}"):
+                module = self.moved(f"{module}.{part}") or f"{module}.{part}"
+            elif self.is_made(f"{module}.{part}"):
                 return Resolution(status="resolved", at=shown, conditional=True)
             else:
                 return Resolution(status=found.status, at=shown, why=found.why)
@@ -180,16 +102,13 @@ class SourcePackage:
 
     def _module_behind(self, bindings: tuple[Binding, ...]) -> str | None:
         for binding in bindings:
-            if binding.kind == "module" and self._inside(binding.target):
+            if binding.kind == "module" and self.inside(binding.target):
                 return binding.target
-            if binding.kind == "from" and self._inside(binding.target):
+            if binding.kind == "from" and self.inside(binding.target):
                 module = f"{binding.target}.{binding.name}"
                 if self.is_module(module):
                     return module
         return None
-
-    def _inside(self, module: str) -> bool:
-        return module == self.package or module.startswith(self.package + ".")
 
     def _members(self, found: Resolution, rest: list[str], shown: str, conditional: bool) -> Resolution:
         """Members behind a class or a native enum; attributes of other values are theirs, not the package's."""
@@ -232,7 +151,7 @@ class SourcePackage:
             return self._followed(module, name, own, depth)
         hidden = ""
         for star in reversed(facts.stars):
-            if not self._inside(star.module):
+            if not self.inside(star.module):
                 if star.module not in self.rules.mirrors and not star.conditional:
                     hidden = f"{module} imports everything of {star.module}"
                 continue
@@ -267,18 +186,18 @@ class SourcePackage:
         at = f"{module}.{name}"
         broken: Resolution | None = None
         for binding in bindings:
-            if binding.kind == "from" and self._inside(binding.target):
+            if binding.kind == "from" and self.inside(binding.target):
                 if self.is_module(f"{binding.target}.{binding.name}"):
                     inner = self.lookup(binding.target, binding.name, depth + 1) if depth < _LOOPS else None
                     if inner is None or inner.status != "resolved" or module == binding.target:
                         ends.append(binding)
                         continue
                 else:
-                    inner = self.lookup(self._moved(binding.target) or binding.target, binding.name, depth + 1)
+                    inner = self.lookup(self.moved(binding.target) or binding.target, binding.name, depth + 1)
                 if inner.status == "resolved":
                     at = inner.at or at
                     ends += inner.bindings or (binding,)
-                elif not self._is_made(binding.target):
+                elif not self.is_made(binding.target):
                     broken = inner
                 else:
                     ends.append(binding)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rocmimg.contract.cache import cache_root
 from rocmimg.contract.check import Checker
+from rocmimg.paths import cache_dir
 
 pytestmark = pytest.mark.download
 
@@ -28,7 +28,7 @@ def repository() -> str:
 
 
 def wheel(project: str, version: str) -> str:
-    folder = cache_root() / "test-wheels"
+    folder = cache_dir() / "test-wheels"
     found = next(folder.glob(f"{project}-{version}-*.whl"), None)
     if found is not None:
         return str(found)
@@ -65,6 +65,26 @@ def test_against_the_aiter_it_was_made_for_nothing_is_found(repository, project,
     assert found.uses > at_least
     assert found.unknown == 0
     assert found.resolved + found.ambiguous == found.uses
+
+
+def test_a_release_with_every_kind_of_guard_has_neither_error_nor_warning(repository):
+    """0.5.17 and the AITER of its recipe. Two names are made at run time; one fallback is for releases long gone."""
+    found = contract(wheel("sglang", "0.5.17"), f"{repository}@c16d44b93a528b2a4bfd6d8d3409116d465872a9")
+    assert [(f.target, f.verdict) for f in found.findings] == [
+        ("aiter.ActivationType.*", "unknown"),
+        ("aiter.QuantType.*", "unknown"),
+        ("aiter.ops.fused_qk_norm_rope_cache_quant.fused_qk_rmsnorm", "dead-fallback"),
+    ]
+
+
+def test_vllm_0_20_0_loses_its_mla_fusion_silently_on_an_older_aiter(repository):
+    """The release with vLLM #40386 mended: a test for the name switches the pass off, and nobody is told."""
+    found = contract(wheel("vllm", "0.20.0"), f"{repository}@v0.1.10.post3")
+    lost, runs = sorted(found.findings, key=lambda f: f.line)
+    assert (lost.guard, lost.level) == ("swallowed", "info")
+    assert "check_aiter_fused_qk_rmsnorm" in lost.message
+    assert (runs.guard, runs.level) == ("reraised", "warning")
+    assert lost.window.startswith("v0.1.12 to v0.1.13.post1")
 
 
 def test_sglang_0_5_10_on_an_aiter_that_is_too_old(repository):

@@ -140,6 +140,11 @@ CASES = {
         {"aiter/__init__.py": "import logging\nlog = logging.getLogger()\ndef f(a): ..."},
         {},
     ),
+    "attributes that Python gives every module": (
+        "import os, aiter\nos.path.dirname(aiter.__file__)\naiter.__version__",
+        {"aiter/__init__.py": ""},
+        {"aiter.__version__": "missing-name"},
+    ),
     "members of a class": (
         "from aiter import E, Open\nE.a\nE.b\nE.__members__\nOpen.anything",
         {"aiter/__init__.py": "from enum import Enum\nclass E(Enum):\n    a = 1\nclass Open(Base): ..."},

@@ -92,7 +92,7 @@ def test_a_second_run_parses_nothing(tmp_path, monkeypatch):
         raise AssertionError("parsed again")
 
     monkeypatch.setattr("rocmimg.contract.framework.read_uses", refuse)
-    monkeypatch.setattr("rocmimg.contract.source.read_module", refuse)
+    monkeypatch.setattr("rocmimg.contract.modules.read_module", refuse)
     assert contract(framework, source) == first
 
 

@@ -173,6 +173,16 @@ def test_a_file_that_does_not_parse_is_reported_and_the_others_are_read(check, t
     assert only(contract).file == "fw/user.py"
 
 
+@pytest.mark.parametrize("depth", [300, 900, 3000, 90_000])
+def test_a_text_that_is_nested_too_deeply_is_reported_not_fatal(check, depth):
+    contract = check("import aiter\nx = " + "+".join(["aiter.there"] * depth) + "\n", SOURCE)
+    assert contract.resolved or "nested" in contract.notes[0] or "recursion" in contract.notes[0]
+
+
+def test_warnings_of_the_parser_are_not_ours(check):
+    assert check('from aiter import there\npattern = "\\d"\n', SOURCE).findings == ()
+
+
 @pytest.mark.parametrize(
     ("call", "wrong"),
     [
