@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Final
 
 from rocmimg.lint import shell
-from rocmimg.lint.dockerfile import SHELLS, Dockerfile, Instruction, Stage
 from rocmimg.lint.expand import Lookup, expand
+from rocmimg.lint.records import SHELLS, Dockerfile, Instruction, Stage
 from rocmimg.lint.scope import Scopes, Variant
 from rocmimg.lint.waivers import Waiver, inline
 

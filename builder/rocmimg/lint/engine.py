@@ -19,7 +19,10 @@ from rocmimg.lint.waivers import Waiver, matching
 
 _NAME: Final = re.compile(r"(.*\.)?(dockerfile|containerfile)([._-].*)?", re.IGNORECASE)
 _SKIPPED: Final = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
-_NOT_TEXT: Final = frozenset({".dockerignore", ".md", ".py", ".sh", ".json", ".yaml", ".yml", ".j2", ".jinja"})
+_NOT_TEXT: Final = frozenset(
+    {".dockerignore", ".md", ".py", ".sh", ".json", ".yaml", ".yml", ".j2", ".jinja"}
+    | {".png", ".svg", ".jpg", ".txt", ".patch", ".orig", ".rej", ".bak"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

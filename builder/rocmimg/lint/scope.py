@@ -1,7 +1,7 @@
 """ARG and ENV scopes, per stage and per value of the ARG that selects a stage.
 
 Semantics are BuildKit's, measured on Docker 20.10: the last ARG or ENV of a name wins (the classic builder lets ENV win
-over a later ARG), an ARG ends with its stage, an ENV is inherited, an ARG without default takes the global one.
+over a later ARG), stages built on a stage inherit its ARGs and ENVs, an ARG without default takes the global one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rocmimg.lint.dockerfile import Dockerfile, Instruction, Pair, Stage
 from rocmimg.lint.expand import Lookup, expand, unquote, uses
+from rocmimg.lint.records import Dockerfile, Instruction, Pair, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +160,13 @@ class Scopes:
         """The ARG or ENV in force for a name just before instruction `index`."""
         current: Stage | None = stage
         limit = index
-        own = True
         while current is not None:
             history = self._history[current.index].get(name)
             if history is not None:
                 position = bisect_right(history.indices, limit - 1) - 1
-                while position >= 0:
-                    binding = history.bindings[position]
-                    if own or not binding.is_arg:
-                        return binding
-                    position -= 1
-            current, limit, own = self.parent(current, variant), len(self.dockerfile.instructions), False
+                if position >= 0:
+                    return history.bindings[position]
+            current, limit = self.parent(current, variant), len(self.dockerfile.instructions)
         return None
 
     def value(

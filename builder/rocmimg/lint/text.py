@@ -61,6 +61,13 @@ class Builder:
         self._parts.append(source.data[start:end])
         self._length += end - start
 
+    def literal(self, data: bytes, origin: int) -> None:
+        """Append bytes that do not stand in the file; they point at a place of it."""
+        self._starts.append(self._length)
+        self._origins.append(origin)
+        self._parts.append(data)
+        self._length += len(data)
+
     def done(self, origin: int = 0) -> Mapped:
         """The joined text; ``origin`` says where an empty text stands."""
         if not self._starts:

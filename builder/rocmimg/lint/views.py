@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from rocmimg.lint.dockerfile import SHELLS
+from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell import Command, Word
 
 _PIP: Final = re.compile(r"pip[\d.]*$")

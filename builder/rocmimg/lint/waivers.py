@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rocmimg.errors import ConfigError, Position
-from rocmimg.lint.dockerfile import Comment, Dockerfile
+from rocmimg.lint.records import Comment, Dockerfile
 
 _MARK: Final = re.compile(r"rocmimg:\s*(ignore(?:-file)?)=(\S+)(.*)", re.DOTALL)
 _FIELD: Final = re.compile(r"""(\w+)=(?:"([^"]*)"|'([^']*)'|(\S+))""")

@@ -75,7 +75,9 @@ def test_fix_cures_what_is_mechanical_and_nothing_else(capsys: pytest.CaptureFix
 
 
 def test_build_arguments_of_ci_are_held_against_the_file(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("Dockerfile").write_text("FROM scratch AS x\nENV AITER_COMMIT=v1\nFROM x\nARG OTHER\nRUN echo $OTHER $AITER_COMMIT\n")
+    Path("Dockerfile").write_text(
+        "FROM scratch AS x\nENV AITER_COMMIT=v1\nFROM x\nARG OTHER\nRUN echo $OTHER $AITER_COMMIT\n"
+    )
     assert findings(capsys, "Dockerfile", "--build-arg", "OTHER=1")[0] == 0
     code, found = findings(capsys, "Dockerfile", "--build-arg", "AITER_COMMIT=v2")
     assert (code, found) == (1, [("Dockerfile", "ROC016", 1)])

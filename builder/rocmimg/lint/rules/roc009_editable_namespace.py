@@ -11,6 +11,11 @@ from rocmimg.lint.model import Edit, Hit, Level, Rule
 from rocmimg.lint.shell import Word
 from rocmimg.lint.views import pip_install
 
+# Folders of a repository that nobody imports by their name.
+_NO_PACKAGE: Final = frozenset(
+    {"app", "build", "code", "lib", "package", "packages", "py", "python", "repo", "source", "sources", "src", "tests"}
+)
+
 
 def _checkout(file: LintFile, run: Run, cwd: str | None, word: Word) -> str | None:
     target = (file.resolve(run, word) or word.value).partition("[")[0].removeprefix("file://")
@@ -42,12 +47,9 @@ def check(file: LintFile) -> Iterable[Hit]:
             continue
         for word in install.editable:
             checkout = _checkout(file, run, command.cwd, word)
-            if checkout is None or not posixpath.basename(checkout).isidentifier():
+            parent, name = posixpath.split(checkout or "")
+            if not name.isidentifier() or name in _NO_PACKAGE or parent not in _workdirs(file, run):
                 continue
-            parent = posixpath.dirname(checkout)
-            if parent not in _workdirs(file, run):
-                continue
-            name = posixpath.basename(checkout)
             at = install.after_install
             yield Hit(
                 start=command.start,

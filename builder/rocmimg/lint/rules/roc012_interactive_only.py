@@ -17,11 +17,12 @@ _SETTING: Final = re.compile(r"(?:^|\\n|\n)\s*(?:export\s+)?([A-Za-z_]\w*)=")
 
 def check(file: LintFile) -> Iterable[Hit]:
     final = file.final
+    read = {word.value for _, command in file.commands(".", "source") for word in command.words[:1]}
     for _, command in file.commands():
         targets = [r.target.value for r in command.redirects if r.operator in {">", ">>"}]
         if command.name == "tee":
             targets += [word.value for word in command.words if not word.value.startswith("-")]
-        target = next((t for t in targets if _FILES.match(t)), None)
+        target = next((t for t in targets if _FILES.match(t) and t not in read), None)
         if target is None:
             continue
         text = command.heredoc or "\n".join(command.values())

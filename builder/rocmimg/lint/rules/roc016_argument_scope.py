@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.dockerfile import Instruction, Stage
 from rocmimg.lint.expand import Use, uses
 from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.records import Instruction, Stage
 
 _PLATFORM: Final = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
@@ -49,10 +49,15 @@ def _out_of_scope(file: LintFile) -> Iterator[Hit]:
                 if use.operator or any(scopes.binding(stage, instruction.index, use.name, v) for v in variants):
                     continue
                 seen.add(use.name)
+                images = {scopes.base_image(stage, variant) for variant in variants}
+                # A base image can set a variable of that name: only an empty base is certain.
+                certain = images <= {"scratch"}
                 message = f"{use.name} is declared before FROM only: it is empty in this stage"
                 if use.name in _PLATFORM and use.name not in scopes.globals:
                     message = f"{use.name} needs `ARG {use.name}` in this stage: it is empty"
-                yield Hit(start=start, end=end, message=message)
+                unless = "" if certain else ", unless the base image sets it"
+                level = Level.ERROR if certain else Level.WARNING
+                yield Hit(start=start, end=end, message=message + unless, level=level)
 
 
 def _dead(file: LintFile) -> Iterator[Hit]:
@@ -74,7 +79,7 @@ def _dead(file: LintFile) -> Iterator[Hit]:
         if count.get(name, 0) <= len(places):
             more = f" ({len(places)} places)" if len(places) > 1 else ""
             message = f"nothing reads {name}{more}: changing it changes nothing"
-            yield Hit(start=places[0][0], end=places[0][1], message=message, level=Level.WARNING)
+            yield Hit(start=places[0][0], end=places[0][1], message=message)
 
 
 def check(file: LintFile) -> Iterable[Hit]:
@@ -84,13 +89,13 @@ def check(file: LintFile) -> Iterable[Hit]:
     for name in file.arguments:
         if name not in declared and not _PREDEFINED.fullmatch(name) and name not in _PLATFORM:
             message = f"--build-arg {name} is passed, but no ARG of this file declares it: the value is dropped"
-            yield Hit(start=0, end=0, message=message)
+            yield Hit(start=0, end=0, message=message, level=Level.ERROR)
 
 
 RULE: Final = Rule(
     id="ROC016",
     failure_class="F16",
-    level=Level.ERROR,
+    level=Level.WARNING,
     title="a build argument does not arrive",
     why="An ARG before FROM ends at FROM. Out of scope it is empty, and the wrong thing is built without a message.",
     fix="Repeat `ARG NAME` in the stage that uses it; remove what nothing reads. Give --build-arg what CI passes.",

@@ -10,8 +10,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rocmimg.lint.dockerfile import SHELLS
 from rocmimg.lint.expand import expand
+from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell.model import Assignment, Command, Word
 
 _WRAPPERS: Final = frozenset(

@@ -7,16 +7,17 @@ and every byte keeps its place in the file.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
 from tree_sitter import Language, Node, Parser
 
-from rocmimg.lint.dockerfile import SHELLS
+from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options
 from rocmimg.lint.shell.conditions import branches
-from rocmimg.lint.shell.model import Assignment, Command, Condition, Redirect, Script
+from rocmimg.lint.shell.context import Context
+from rocmimg.lint.shell.model import Assignment, Command, Redirect, Script
 from rocmimg.lint.shell.words import Words
 from rocmimg.lint.text import Mapped
 
@@ -43,26 +44,6 @@ _HANDLERS: Final = {
 _NO_OPS: Final = frozenset({"true", ":", "echo", "printf"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Context:
-    final: bool = True
-    """The status of this command is the status of the script."""
-    lost: str = ""
-    condition: bool = False
-    guards: tuple[Condition, ...] = ()
-    loop: bool = False
-    redirects: tuple[Redirect, ...] = ()
-    heredoc: str = ""
-    tail: tuple[Redirect, ...] = ()
-    """Redirects of the last command only: the grammar hangs those of ``a && b > f`` on the whole list."""
-    tail_heredoc: str = ""
-    pipeline: int = 0
-    position: int = 0
-    left: bool = False
-    """Left of && or ||: errexit does not look at it."""
-    depth: int = 0
-
-
 @cache
 def _parser() -> Parser:
     import tree_sitter_bash
@@ -84,7 +65,7 @@ class _Reader:
         self.text = Mapped.of(b"", 0)
         self.words = Words(self.text)
 
-    def run(self, text: Mapped, shell: tuple[str, ...], state: State, *, context: _Context | None = None) -> None:
+    def run(self, text: Mapped, shell: tuple[str, ...], state: State, *, context: Context | None = None) -> None:
         self.text = text
         self.words = Words(text)
         self.script.texts.append((text, posixpath.basename(shell[0]) if shell else "sh"))
@@ -94,7 +75,7 @@ class _Reader:
         tree = _parser().parse(text.data)
         if tree.root_node.has_error:
             self._errors(tree.root_node)
-        self._sequence(tree.root_node.named_children, state, context or _Context())
+        self._sequence(tree.root_node.named_children, state, context or Context())
 
     # -- structure ---------------------------------------------------------------------------------------------------
 
@@ -108,13 +89,13 @@ class _Reader:
             elif node.has_error:
                 stack.extend(reversed(node.children))
 
-    def _sequence(self, nodes: list[Node], state: State, context: _Context) -> None:
+    def _sequence(self, nodes: list[Node], state: State, context: Context) -> None:
         live = [node for node in nodes if node.type != "comment"]
         for index, node in enumerate(live):
             last = index == len(live) - 1
             self._node(node, state, context if last else replace(context, final=False))
 
-    def _node(self, node: Node, state: State, context: _Context) -> None:
+    def _node(self, node: Node, state: State, context: Context) -> None:
         if context.depth > MAX_DEPTH:
             return
         context = replace(context, depth=context.depth + 1)
@@ -130,7 +111,7 @@ class _Reader:
         else:
             getattr(self, _HANDLERS.get(node.type, "_substitutions"))(node, state, context)
 
-    def _list(self, node: Node, state: State, context: _Context) -> None:
+    def _list(self, node: Node, state: State, context: Context) -> None:
         left, right = node.named_children[0], node.named_children[-1]
         operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
         if operator == "&&":
@@ -151,7 +132,7 @@ class _Reader:
         name = node.child_by_field_name("name")
         return name is not None and (name.text or b"").decode(errors="replace") in _NO_OPS
 
-    def _pipeline(self, node: Node, state: State, context: _Context) -> None:
+    def _pipeline(self, node: Node, state: State, context: Context) -> None:
         self.script.pipelines += 1
         number = self.script.pipelines
         members = [child for child in node.named_children if child.type != "comment"]
@@ -163,7 +144,7 @@ class _Reader:
                     inner = replace(inner, lost=context.lost or "pipe")
             self._node(child, replace(state, variables=dict(state.variables)), inner)
 
-    def _redirected(self, node: Node, state: State, context: _Context) -> None:
+    def _redirected(self, node: Node, state: State, context: Context) -> None:
         redirects = [*context.tail, *self._redirects(node)]
         heredocs = [child for child in node.named_children if child.type == "heredoc_redirect"]
         bodies = [child for child in node.named_children if not child.type.endswith("_redirect")]
@@ -202,7 +183,7 @@ class _Reader:
         plain = all((word.text or b"").startswith(b"-") for word in words)
         return name is not None and posixpath.basename((name.text or b"").decode(errors="replace")) in SHELLS and plain
 
-    def _branches(self, node: Node, state: State, context: _Context) -> None:
+    def _branches(self, node: Node, state: State, context: Context) -> None:
         for branch in branches(node, self.words):
             for test in branch.tests:
                 self._node(test, state, replace(context, condition=True))
@@ -210,7 +191,7 @@ class _Reader:
             self._sequence(branch.body, state, replace(context, guards=(*context.guards, *branch.guards)))
             state.cwd = before
 
-    def _loop(self, node: Node, state: State, context: _Context) -> None:
+    def _loop(self, node: Node, state: State, context: Context) -> None:
         for child in node.named_children:
             if child.type in {"do_group", "compound_statement"}:
                 self._sequence(child.named_children, state, replace(context, loop=True))
@@ -219,22 +200,22 @@ class _Reader:
             else:
                 self._substitutions(child, state, context)
 
-    def _subshell(self, node: Node, state: State, context: _Context) -> None:
+    def _subshell(self, node: Node, state: State, context: Context) -> None:
         self._sequence(node.named_children, replace(state, variables=dict(state.variables)), context)
 
-    def _group(self, node: Node, state: State, context: _Context) -> None:
+    def _group(self, node: Node, state: State, context: Context) -> None:
         self._sequence(node.named_children, state, context)
 
-    def _unchecked(self, node: Node, state: State, context: _Context) -> None:
+    def _unchecked(self, node: Node, state: State, context: Context) -> None:
         """After ``!``, and where the grammar lost its way: the status says nothing."""
         self._sequence(node.named_children, state, replace(context, condition=True))
 
-    def _function(self, node: Node, state: State, context: _Context) -> None:
+    def _function(self, node: Node, state: State, context: Context) -> None:
         for child in node.named_children:
             if child.type in {"compound_statement", "subshell"}:
                 self._subshell(child, state, replace(context, final=True))
 
-    def _assignments(self, node: Node, state: State, context: _Context, *, exported: bool) -> None:
+    def _assignments(self, node: Node, state: State, context: Context, *, exported: bool) -> None:
         nodes = [node] if node.type == "variable_assignment" else node.named_children
         for child in nodes:
             if child.type == "variable_assignment":
@@ -243,7 +224,7 @@ class _Reader:
                 state.variables[assignment.name] = assignment.value.value
             self._substitutions(child, state, context)
 
-    def _substitutions(self, node: Node, state: State, context: _Context) -> None:
+    def _substitutions(self, node: Node, state: State, context: Context) -> None:
         """Commands inside ``$(...)`` and ``<(...)`` anywhere below a node."""
         stack = [(node, context.depth)]
         while stack:
@@ -271,7 +252,7 @@ class _Reader:
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
-    def _command(self, node: Node, state: State, context: _Context) -> None:
+    def _command(self, node: Node, state: State, context: Context) -> None:
         name_node = node.child_by_field_name("name")
         assignments: list[Assignment] = []
         nodes: list[Node] = []
@@ -318,13 +299,13 @@ class _Reader:
         if inner is not None:
             self._nested(self.words.script(inner[0]), inner[1], state, context)
 
-    def _nested(self, text: Mapped, shell: tuple[str, ...], state: State, context: _Context) -> None:
+    def _nested(self, text: Mapped, shell: tuple[str, ...], state: State, context: Context) -> None:
         if self.nesting >= _MAX_NESTING:
             return
         reader = _Reader(self.script, self.nesting + 1)
         inner = State(state.cwd)
         # What the outer shell does with the status of the whole script holds for its last command only.
-        outer = _Context(
+        outer = Context(
             guards=context.guards,
             loop=context.loop,
             lost=context.lost,

@@ -1,0 +1,91 @@
+"""What a Dockerfile is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from rocmimg.lint.text import Mapped, Source
+
+SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """``NAME=value`` of an ENV, ARG or LABEL; value as written, None where an ARG has no default."""
+
+    name: str
+    value: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """One instruction; offsets are bytes in the file, the end is exclusive."""
+
+    keyword: str
+    start: int
+    end: int
+    index: int
+    """Position in the file, counted in instructions."""
+    flags: tuple[tuple[str, str], ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    words: tuple[str, ...] = ()
+    """Arguments of FROM, COPY, ADD, USER, WORKDIR; the array of an exec form."""
+    script: Mapped | None = None
+    """Shell text of RUN, CMD, ENTRYPOINT in shell form, as the shell gets it."""
+    shell: str = ""
+    """The interpreter of `script` where a here-document names its own."""
+    onbuild: bool = False
+
+    def flag(self, name: str) -> list[str]:
+        """Values of ``--name=value``."""
+        return [value for key, value in self.flags if key == name]
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """A build stage."""
+
+    index: int
+    name: str
+    image: str
+    """As written, with variables."""
+    start: Instruction
+    instructions: list[Instruction] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that could not be read."""
+
+    start: int
+    end: int
+    message: str
+    invalid: bool
+    """BuildKit refuses it; else only this reader lost it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment line; ``inside`` tells one between continuation lines."""
+
+    start: int
+    end: int
+    text: str
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dockerfile:
+    """A parsed file."""
+
+    source: Source
+    instructions: tuple[Instruction, ...]
+    head: tuple[Instruction, ...]
+    """ARGs before the first FROM."""
+    stages: tuple[Stage, ...]
+    problems: tuple[Problem, ...]
+    comments: tuple[Comment, ...]
+    directives: dict[str, str]

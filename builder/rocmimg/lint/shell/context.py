@@ -1,0 +1,29 @@
+"""The circumstances of a command while a script is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rocmimg.lint.shell.model import Condition, Redirect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What holds around a node of the tree."""
+
+    final: bool = True
+    """The status of this command is the status of the script."""
+    lost: str = ""
+    condition: bool = False
+    guards: tuple[Condition, ...] = ()
+    loop: bool = False
+    redirects: tuple[Redirect, ...] = ()
+    heredoc: str = ""
+    tail: tuple[Redirect, ...] = ()
+    """Redirects of the last command only: the grammar hangs those of ``a && b > f`` on the whole list."""
+    tail_heredoc: str = ""
+    pipeline: int = 0
+    position: int = 0
+    left: bool = False
+    """Left of && or ||: errexit does not look at it."""
+    depth: int = 0
