@@ -58,39 +58,53 @@ def why_none(found: Sequence[Gpu], archs: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def leased(found: Sequence[Gpu], archs: Sequence[str]) -> Iterator[Gpu | None]:
-    """One GPU of ``archs`` for as long as the block lasts, waiting for it; None where there is none.
+def leased(found: Sequence[Gpu], archs: Sequence[str], count: int = 1) -> Iterator[tuple[Gpu, ...]]:
+    """``count`` GPUs of one architecture of ``archs``, or as many as there are, for as long as the block lasts.
 
-    A lock file a GPU in the folder for temporary files, so that runs of other processes wait too.
+    Waits for them. A lock file a GPU in the folder for temporary files, so that runs of other processes wait too.
     """
-    fitting = [gpu for gpu in found if gpu.arch in archs]
-    if not fitting:
-        yield None
-        return
-    with contextlib.ExitStack() as stack:
-        yield _take(fitting, stack)
-
-
-def _take(fitting: Sequence[Gpu], stack: contextlib.ExitStack) -> Gpu:
-    while True:
-        for gpu in fitting:
-            name = re.sub(r"\W", "-", gpu.render)
-            descriptor = os.open(Path(tempfile.gettempdir()) / f"rocmimg{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            stack.callback(os.close, descriptor)
-            return gpu
+    kinds = [kind for arch in archs if (kind := [gpu for gpu in found if gpu.arch == arch])]
+    most = max(map(len, kinds), default=0)
+    while kinds:
+        for kind in kinds:
+            with contextlib.ExitStack() as stack:
+                taken = _take(kind, min(count, most), stack)
+                if taken:
+                    yield taken
+                    return
+        # Too few were free, and none is kept: runs that wait for each other's GPUs would wait for ever.
         time.sleep(_POLL_S)
+    yield ()
 
 
-def container_options(gpu: Gpu | None) -> dict[str, Any]:
-    """What a container needs to use ``gpu``, as fields of ContainerSpec."""
-    if gpu is None:
+def _take(kind: Sequence[Gpu], count: int, stack: contextlib.ExitStack) -> tuple[Gpu, ...]:
+    """``count`` free GPUs, locked until ``stack`` is closed; none where fewer are free."""
+    taken: list[Gpu] = []
+    for gpu in kind:
+        name = re.sub(r"\W", "-", gpu.render)
+        descriptor = os.open(Path(tempfile.gettempdir()) / f"rocmimg{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        stack.callback(os.close, descriptor)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken.append(gpu)
+        if len(taken) == count:
+            return tuple(taken)
+    return ()
+
+
+def describe(gpus: Sequence[Gpu]) -> str:
+    """The leased GPUs for a report, for instance ``2 x gfx942 MI300X``; empty for none."""
+    if not gpus:
+        return ""
+    number = f"{len(gpus)} x " if len(gpus) > 1 else ""
+    return f"{number}{gpus[0].arch} {gpus[0].name}".strip()
+
+
+def container_options(gpus: Sequence[Gpu]) -> dict[str, Any]:
+    """What a container needs to use ``gpus``, as fields of ContainerSpec."""
+    if not gpus:
         return {}
-    nodes = ("/dev/kfd", gpu.render)
+    nodes = ("/dev/kfd", *(gpu.render for gpu in gpus))
     return {
         "devices": nodes,
         "group_add": tuple(node_groups(nodes)),

@@ -41,6 +41,8 @@ class Options:
     tiers: tuple[Tier, ...] = TIERS
     jobs: int = 2
     """Images at once."""
+    gpus: int = 1
+    """GPUs an image."""
     results: Path = Path("build/results")
     """Where <cell>.json and <cell>.log are written."""
     project: Path = Path()
@@ -115,21 +117,22 @@ class Run:
         no_gpu = device.why_none(self._gpus, archs)
         with (
             tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
-            device.leased(self._gpus, archs) as gpu,
-            self._engine.run(self._spec(blank.image_id, gpu)) as container,
+            device.leased(self._gpus, archs, self._options.gpus) as gpus,
+            self._engine.run(self._spec(blank.image_id, gpus)) as container,
         ):
+            gpu = gpus[0] if gpus else None
             checks, answer = self._checks(subject, container, Path(scratch), log, gpu, no_gpu)
             return replace(
                 blank,
-                device=f"{gpu.arch} {gpu.name}".strip() if gpu else "",
+                device=device.describe(gpus),
                 checks=checks,
                 coverage=coverage(answer.get("files", {}), archs),
             )
 
-    def _spec(self, image_id: str, gpu: Gpu | None) -> ContainerSpec:
+    def _spec(self, image_id: str, gpus: Sequence[Gpu]) -> ContainerSpec:
         memory = self._engine.info.memory_bytes * 3 // 4 // self._options.jobs
         return ContainerSpec(
-            image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **device.container_options(gpu)
+            image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **device.container_options(gpus)
         )
 
     def _checks(

@@ -28,6 +28,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--require-gpu", is_flag=True, help="What could not be run counts as a failure (exit code 10).")
 @click.option("--jobs", "-j", type=click.IntRange(1, 64), default=2, show_default=True, help="Images at once.")
+@click.option(
+    "--gpus", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs an image; collectives need two."
+)
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--html", type=_FILE, help="Write a page for people, in one file.")
 @click.option(
@@ -46,6 +49,7 @@ def command(
     tiers: tuple[Tier, ...],
     require_gpu: bool,
     jobs: int,
+    gpus: int,
     junit: Path | None,
     html: Path | None,
     export_kernels: Path | None,
@@ -65,6 +69,7 @@ def command(
     options = Options(
         tiers=tiers or TIERS,
         jobs=jobs,
+        gpus=gpus,
         results=matrix.folder / "build" / "results",
         project=matrix.folder,
         export_kernels=export_kernels.resolve() if export_kernels else None,

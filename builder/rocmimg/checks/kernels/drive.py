@@ -78,11 +78,11 @@ class Driver:
                     current = ""
                     yield _result(event)
         if current:
-            hung = done.timed_out or done.stderr.lstrip().startswith(_WATCHDOG) or b"\n" + _WATCHDOG in done.stderr
+            hung = _hung(done)
             yield KernelResult(
                 id=current,
                 status="failed",
-                reason=f"hangs: ended after {done.seconds:.0f} s" if hung else _end(done),
+                reason=_end(done),
                 seconds=done.seconds,
                 hung=hung,
                 crashed=not hung,
@@ -104,8 +104,12 @@ def _result(event: dict[str, Any]) -> KernelResult:
     return KernelResult(**{**known, "output": event.get("trace", "")[-_LAST:]})
 
 
+def _hung(done: ExecResult) -> bool:
+    return done.timed_out or any(line.startswith(_WATCHDOG) for line in done.stderr.splitlines())
+
+
 def _end(done: ExecResult) -> str:
-    if done.timed_out:
+    if _hung(done):
         return f"hangs: ended after {done.seconds:.0f} s"
     code = done.exit_code - 128 if done.exit_code > 128 else -done.exit_code  # noqa: PLR2004 - as shells count
     try:

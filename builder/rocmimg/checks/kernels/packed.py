@@ -55,8 +55,8 @@ def run_packs(folders: Sequence[Path]) -> list[ImageResult]:
 def _run(folder: Path, manifest: Manifest) -> ImageResult:
     began = time.monotonic()
     archs = sorted({kernel.arch for kernel in manifest.kernels})
-    with device.leased(device.gpus(), archs) as gpu:
-        visible = {"ROCR_VISIBLE_DEVICES": str(gpu.index)} if gpu else {}
+    with device.leased(device.gpus(), archs) as gpus:
+        visible = {"ROCR_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus)} if gpus else {}
         driver = Driver(
             execute=partial(run_here, timeout=_LIMIT_S, env={**os.environ, **visible}),
             argv=[sys.executable, str(SCRIPT), str(folder)],
@@ -73,7 +73,7 @@ def _run(folder: Path, manifest: Manifest) -> ImageResult:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=time.monotonic() - began,
         engine="",
-        device=f"{gpu.arch} {gpu.name}".strip() if gpu else "",
+        device=device.describe(gpus),
         checks=checks,
     )
 

@@ -83,6 +83,9 @@ class Proof:
         gpu = self._image.gpu
         if gpu is None:
             return {}
+        if hung := next((result for result in self.packed.values() if result.hung), None):
+            why = f"{hung.id} hung on the GPU before it"
+            return {name: KernelResult(id=name, status="not-run", reason=why) for name in CHECKS}
         argv = [self._python, compilers.INSIDE, "gpu_probe", "--arch", gpu.arch]
         driver = Driver(execute=self._execute, argv=argv, ids=list(CHECKS))
         return {result.id: result for result in driver.results()}

@@ -171,43 +171,42 @@ def aiter_fused_qk_rmsnorm(bench: Bench) -> Comparison:
     return together(list(outs), -1), expected, ROUNDED["bfloat16"]
 
 
-def share(bench: Bench, rank: int) -> Any:
-    return bench.torch.randn(1 << 20, generator=bench.torch.Generator().manual_seed(rank))
+def share(bench: Bench, seed: int) -> Any:
+    """What one rank gives to a sum."""
+    return bench.torch.randn(1 << 20, generator=bench.torch.Generator().manual_seed(seed))
 
 
 def all_reduce(bench: Bench) -> Comparison:
     if bench.count < 2:  # noqa: PLR2004
         raise NotRun("a collective needs two GPUs, and one is visible")
+    seed = bench.random.initial_seed()
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            str(Path(__file__).parent),
-            "gpu_probe",
-            "--all-reduce",
-            str(Path(folder) / "store"),
-            "--world",
-            str(bench.count),
+        job = {"folder": folder, "world": bench.count, "seed": seed}
+        script = [sys.executable, str(Path(__file__).parent), "gpu_probe", "--rank-of", json.dumps(job)]
+        logs = [Path(folder) / f"log.{rank}" for rank in range(bench.count)]
+        ranks = [
+            subprocess.Popen([*script, "--rank", str(rank)], stdout=sys.stderr, stderr=log.open("wb"))
+            for rank, log in enumerate(logs)
         ]
-        ranks = [subprocess.Popen([*command, "--rank", str(rank)], stderr=-1) for rank in range(bench.count)]
-        ends = [(rank.communicate()[1], rank.returncode) for rank in ranks]
-        for text, code in ends:
-            if code:
-                raise Wrong(f"a rank ended with {code}: {text.decode(errors='replace').strip()[-800:]}")
-        outs = [bench.torch.load(Path(folder) / f"store.{rank}") for rank in range(bench.count)]
-    expected = sum(share(bench, rank).double() for rank in range(bench.count))
+        for rank, log in zip(ranks, logs):
+            if rank.wait():
+                raise Wrong(f"a rank ended with {rank.returncode}: {log.read_text(errors='replace').strip()[-800:]}")
+        outs = [bench.torch.load(Path(folder) / f"sum.{rank}") for rank in range(bench.count)]
+    expected = sum(share(bench, seed + rank).double() for rank in range(bench.count))
     return bench.torch.cat(outs), bench.torch.cat([expected] * bench.count), ROUNDED["float32"]
 
 
-def one_rank(store: str, rank: int, world: int) -> None:
+def one_rank(job: dict[str, Any], rank: int) -> None:
+    # Before the parent's own limit, so that it can say which rank hung.
     faulthandler.dump_traceback_later(LIMIT_S["all"] - 20, exit=True)
     bench = Bench(None)
-    torch = bench.torch
-    torch.cuda.set_device(rank)
+    bench.torch.cuda.set_device(rank)
     collective = importlib.import_module("torch.distributed")
-    collective.init_process_group("nccl", init_method=f"file://{store}", rank=rank, world_size=world)
-    values = share(bench, rank).cuda()
+    store = f"file://{job['folder']}/store"
+    collective.init_process_group("nccl", init_method=store, rank=rank, world_size=job["world"])
+    values = share(bench, job["seed"] + rank).cuda()
     collective.all_reduce(values)
-    torch.save(values.cpu(), f"{store}.{rank}")
+    bench.torch.save(values.cpu(), Path(job["folder"]) / f"sum.{rank}")
     collective.destroy_process_group()
 
 
@@ -253,14 +252,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", action="append", choices=CHECKS)
     parser.add_argument("--arch")
-    parser.add_argument("--all-reduce", help=argparse.SUPPRESS)
+    parser.add_argument("--rank-of", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--rank", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--world", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.all_reduce:
-        one_rank(options.all_reduce, options.rank, options.world)
+    if options.rank_of:
+        one_rank(options.rank_of, options.rank)
         return
     bench, without = None, {}
+    faulthandler.dump_traceback_later(LIMIT_S["all"], exit=True)
     try:
         bench = Bench(options.arch)
         print(json.dumps({"event": "device", **bench.facts}), flush=True)

@@ -1,0 +1,75 @@
+"""GPUs of a machine that is a folder: which there are, and whose turn it is."""
+
+import threading
+
+import pytest
+
+from rocmimg.checks import device
+from rocmimg.checks.order import Gpu
+
+GPUS = tuple(
+    Gpu(index=index, arch=arch, render=f"/dev/dri/renderD{128 + index}", name="MI300X")
+    for index, arch in enumerate(["gfx942", "gfx942", "gfx950"])
+)
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def test_one_gpu_serves_one_image():
+    with device.leased(GPUS, ["gfx942"]) as first, device.leased(GPUS, ["gfx942"]) as second:
+        assert {gpu.index for gpu in (*first, *second)} == {0, 1}
+
+
+def test_a_third_waits_for_its_turn():
+    entered = threading.Event()
+
+    def third():
+        with device.leased(GPUS, ["gfx942"]):
+            entered.set()
+
+    with device.leased(GPUS, ["gfx942"]):
+        with device.leased(GPUS, ["gfx942"]):
+            thread = threading.Thread(target=third)
+            thread.start()
+            assert not entered.wait(0.2)
+        assert entered.wait(10)
+    thread.join()
+
+
+def test_several_gpus_are_of_one_architecture():
+    with device.leased(GPUS, ["gfx950", "gfx942"], 2) as gpus:
+        assert [gpu.arch for gpu in gpus] == ["gfx942", "gfx942"]
+        assert device.describe(gpus) == "2 x gfx942 MI300X"
+
+
+def test_more_than_there_are_is_all_there_are():
+    with device.leased(GPUS, ["gfx942"], 8) as gpus:
+        assert len(gpus) == 2
+
+
+def test_too_few_that_are_free_are_not_kept():
+    entered = threading.Event()
+
+    def both():
+        with device.leased(GPUS, ["gfx942"], 2):
+            entered.set()
+
+    with device.leased(GPUS, ["gfx942"]):
+        thread = threading.Thread(target=both)
+        thread.start()
+        assert not entered.wait(0.2)
+        with device.leased(GPUS, ["gfx942"]):  # the other one is still to be had
+            pass
+    assert entered.wait(10)
+    thread.join()
+
+
+def test_no_gpu_is_no_lease():
+    with device.leased(GPUS, ["gfx1250"]) as gpus:
+        assert gpus == ()
+        assert device.container_options(gpus) == {}
+    assert device.why_none(GPUS, ["gfx1250"]) == "found gfx942, gfx950, need gfx1250"
+    assert device.why_none((), ["gfx942"]) == "no AMD GPU"
