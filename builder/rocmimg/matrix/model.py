@@ -54,6 +54,18 @@ def _whole_commit(value: str) -> str:
 Commit = Annotated[Text, Field(pattern=r"^[0-9a-f]{40}$")]
 GitRef = Annotated[Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)]
 GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
+
+
+def _no_password(value: str) -> str:
+    if re.match(r"[a-z]+://[^/@]*:[^/@]*@", value):
+        raise ValueError(
+            "a password in a URL would stay in the image's history; write the URL without it, and one with it under "
+            "network.git_mirrors, which is mounted only"
+        )
+    return value
+
+
+PublicUrl = Annotated[GitUrl, AfterValidator(_no_password)]
 ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
 AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path", required=True)]
 ContainerPath = Annotated[str, _matches(re.compile(r"/?[\w.][\w./+@-]*"), "a path")]
@@ -123,7 +135,7 @@ class Component(Model):
     uses: Name = ""
     """The recipe; the component's own name when empty."""
     enabled: bool = True
-    repo: GitUrl = ""
+    repo: PublicUrl = ""
     ref: GitRef = ""
     """Branch, tag or commit of ``repo``."""
     source: Annotated[
@@ -245,7 +257,7 @@ class CellConfig(Model):
     user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user", required=True)] = "root"
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("/bin/bash",)
-    source: GitUrl = ""
+    source: PublicUrl = ""
     """Where the image's recipe lives; the label org.opencontainers.image.source."""
     registry: ImageRef = ""
     """Registry host and namespace, put before ``image``."""

@@ -80,6 +80,9 @@ class Apt(Model):
     """Needed in the component's own stage."""
     runtime: tuple[AptPackage, ...] = ()
     """Needed in the final image."""
+    vendor: tuple[AptPackage, ...] = ()
+    """Needed in the final image, from a vendor's archive that the template configures for the step; its options choose
+    among them."""
 
 
 class Recipe(Model):
