@@ -19,6 +19,8 @@ from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Finding, Level
 from rocmimg.lint.rules import all_rules
 
+# hadolint could not parse the file.
+_UNREAD: Final = "DL1000"
 _SECONDS: Final = 60
 # Only our rules know what breaks an image: theirs never fail a run.
 _LEVELS: Final = {"error": Level.WARNING, "warning": Level.WARNING, "info": Level.NOTE, "style": Level.NOTE}
@@ -71,6 +73,11 @@ def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict
         code = str(entry.get("code"))
         if file is None or (file.source.name, _instruction(file, line), code) in said:
             continue
+        if code == _UNREAD and not file.dockerfile.problems:
+            entry["message"] = (
+                f"hadolint cannot read this file, which BuildKit reads; it checked nothing: {entry['message']}"
+            )
+            entry["level"] = "info"
         found.append(
             _foreign(file, code, line, int(entry.get("column") or 1), str(entry["level"]), str(entry["message"]))
         )

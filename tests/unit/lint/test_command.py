@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rocmimg.cli import run
+from rocmimg.lint.engine import find_files
 
 BAD = "FROM rocm/pytorch:rocm7.2\nWORKDIR /src\nRUN cd aiter && GPU_ARCHS=gfx942 pip3 install -e .\n"
 CURL = "FROM scratch\nRUN bash -c 'curl -fsSLO https://a.b/c && wget -q \"https://a.b/d\"'\n"
@@ -131,3 +134,30 @@ def test_hadolint_and_shellcheck_add_what_we_do_not_say(capsys: pytest.CaptureFi
     assert not {"DL3007", "DL3009"} & {rule for rule, _ in rules}  # ours say the same
     assert len(rules) == len(found)
     assert all(f["level"] != "error" for f in found)
+
+
+def test_a_file_that_hadolint_cannot_read_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("Dockerfile").write_text("FROM scratch\nRUN python3 <<'PY'\nprint(1)\nPY\nARG A=1\n")
+    assert run(["lint", "--json", "Dockerfile"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(f["rule"], f["level"]) for f in found] == [("DL1000", "note")]
+    assert "checked nothing" in found[0]["message"]
+
+
+def test_the_hook_of_pre_commit_takes_the_files_that_a_folder_search_takes() -> None:
+    hook = yaml.safe_load((Path(__file__).parents[3] / ".pre-commit-hooks.yaml").read_text())[0]
+    names = [
+        "Dockerfile",
+        "a/rocm.Dockerfile",
+        "Dockerfile.rocm_base",
+        "Containerfile",
+        "dockerfile-x",
+        "Dockerfile.md",
+    ]
+    names += ["Dockerfile.dockerignore", "my-dockerfile", "Dockerfile.j2", "Dockerfiles", "a.Dockerfile.png"]
+    for name in names:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(CURL)
+    hooked = {n for n in names if re.search(hook["files"], n) and not re.search(hook["exclude"], n)}
+    assert {str(path) for path in find_files([Path()])} == hooked
+    assert hooked == set(names[:5])

@@ -52,4 +52,5 @@ RULE: Final = Rule(
         '&& echo "$SUM /tmp/i.sh" | sha256sum -c && sh /tmp/i.sh -y\n'
     ),
     check=check,
+    replaces=("DL4006",),
 )
