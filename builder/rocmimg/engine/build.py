@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from docker.utils.config import load_general_config
 from docker.utils.proxy import ProxyConfig
+from google.protobuf.message import DecodeError
 
 from rocmimg.engine.api import explained, message_of
 from rocmimg.engine.events import Event, StepFinished, StepLog
@@ -225,7 +226,7 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
                 image_id = str(line["aux"].get("ID", image_id))
             elif "stream" in line and not buildkit:
                 watch.see(plain.decode(line["stream"]))
-    except (requests.RequestException, OSError, ValueError) as error:
+    except (requests.RequestException, OSError, ValueError, DecodeError) as error:
         if not (running.cancelled or message):
             raise EngineError(
                 "the engine went away during the build",

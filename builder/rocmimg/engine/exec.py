@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 _MARK: Final = "ROCMIMG_EXEC"
 _KILL_AFTER_S: Final = 2
-_GRACE_S: Final = 4
-"""How long after the limit inside the container the limit outside it acts."""
+_GRACE_S: Final = 10
+"""How long after the limit inside the container the limit outside it acts: a busy engine starts a command seconds late,
+and the clock inside starts with the command."""
 _KILLED: Final = 137
-_SIDE_LIMIT_S: Final = 15
+_SIDE_LIMIT_S: Final = 60
 _NOT_STARTED: Final = b"OCI runtime exec failed"
 """What the engine writes to the output in place of the command's own."""
 _FRAME: Final = struct.Struct(">BxxxL")
@@ -101,7 +102,6 @@ class Executor:
             )
             exec_id = made["Id"]
             cut = threading.Event()
-            data = b""
             try:
                 response = client.post(
                     self._api.url(f"/exec/{exec_id}/start"),
@@ -124,7 +124,7 @@ class Executor:
 
     def _exit_code(self, exec_id: str) -> int:
         # The output can end a moment before the engine has noted the exit.
-        for pause in (0.0, 0.01, 0.05, 0.2, 1.0, 2.0):
+        for pause in (0.0, 0.01, 0.05, 0.2, *[1.0] * _SIDE_LIMIT_S):
             time.sleep(pause)
             said = self._api.client.exec_inspect(exec_id)
             if not said["Running"] and said["ExitCode"] is not None:

@@ -88,9 +88,9 @@ def _command(tool: str, url: str) -> list[str]:
 
 
 def _judge(failure: StepFailed, host: str, mode: NetworkMode) -> Reach:
-    last = failure.log[-1] if failure.log else failure.why
-    detail = f"{host}: {last}"
-    if failure.step_exit_code in _CURL_NAME or _NAME_FAILED.search(last):
+    said = " / ".join(line for line in failure.log if line.strip()) or failure.why
+    detail = f"{host}: {said}"
+    if failure.step_exit_code in _CURL_NAME or _NAME_FAILED.search(said):
         return Reach(
             status="problem",
             detail=detail,

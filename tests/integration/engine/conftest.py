@@ -119,7 +119,7 @@ def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started
     short.symlink_to(state)
     log = state / "engine.log"
     with log.open("wb") as output:
-        command = [HERE / "isolated-engine.sh", kind, state, root, *arguments]
+        command = [HERE / "isolated-engine.sh", kind, short, root, *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         url = f"unix://{short}/engine.sock"
