@@ -18,6 +18,7 @@ from typing import Any, Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Finding, Level
 from rocmimg.lint.rules import all_rules
+from rocmimg.lint.shell import options
 
 # hadolint could not parse the file.
 _UNREAD: Final = "DL1000"
@@ -71,7 +72,7 @@ def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict
         file = by_name.get(str(entry.get("file")))
         line = int(entry.get("line") or 1)
         code = str(entry.get("code"))
-        if file is None or (file.source.name, _instruction(file, line), code) in said:
+        if file is None or (file.source.name, _instruction(file, line), code) in said or _mistaken(file, line, code):
             continue
         if code == _UNREAD and not file.dockerfile.problems:
             entry["message"] = (
@@ -82,6 +83,19 @@ def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict
             _foreign(file, code, line, int(entry.get("column") or 1), str(entry["level"]), str(entry["message"]))
         )
     return found
+
+
+def _mistaken(file: LintFile, line: int, code: str) -> bool:
+    """hadolint forgets the SHELL of a parent stage: it takes bash for sh, and misses pipefail."""
+    if not code.startswith("SC3") and code != "DL4006":
+        return False
+    index = _instruction(file, line)
+    run = next((run for run in file.runs if run.instruction.index == index), None)
+    if run is None:
+        return False
+    shell = file.scopes.shell(run.stage, index, file.scopes.variants_of(run.stage)[0])
+    bash = shell[0].rpartition("/")[2] == "bash"
+    return bash and (code != "DL4006" or options(shell)[1])
 
 
 def _said(files: dict[str, LintFile], ours: Iterable[Finding]) -> set[tuple[str, int, str]]:

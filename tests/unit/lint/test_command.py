@@ -161,3 +161,14 @@ def test_the_hook_of_pre_commit_takes_the_files_that_a_folder_search_takes() -> 
     hooked = {n for n in names if re.search(hook["files"], n) and not re.search(hook["exclude"], n)}
     assert {str(path) for path in find_files([Path()])} == hooked
     assert hooked == set(names[:5])
+
+
+def test_hadolint_is_corrected_about_the_shell_of_a_parent_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        'FROM scratch AS a\nSHELL ["/bin/bash", "-euxo", "pipefail", "-c"]\n{}FROM a\nRUN echo "${{A/b/c}}" | tee f\n'
+    )
+    for between, codes in (("", set()), ('SHELL ["/bin/sh", "-c"]\n', {"DL4006", "SC3060"})):
+        Path("Dockerfile").write_text(text.format(between))
+        run(["lint", "--json", "Dockerfile"])
+        found = {f["rule"] for f in json.loads(capsys.readouterr().out)["findings"]}
+        assert found & {"DL4006", "SC3060"} == codes

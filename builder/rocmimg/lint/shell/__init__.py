@@ -4,8 +4,9 @@ tree-sitter-bash reads the text. Scripts inside scripts (``bash -c '...'``, ``sh
 and every byte keeps its place in the file.
 """
 
+from rocmimg.lint.shell.commands import options
 from rocmimg.lint.shell.conditions import holds
 from rocmimg.lint.shell.model import Assignment, Command, Condition, Redirect, Script, Word
 from rocmimg.lint.shell.reader import read
 
-__all__ = ["Assignment", "Command", "Condition", "Redirect", "Script", "Word", "holds", "read"]
+__all__ = ["Assignment", "Command", "Condition", "Redirect", "Script", "Word", "holds", "options", "read"]
