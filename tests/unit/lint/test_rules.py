@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rocmimg.lint.model import Level, Rule
@@ -33,6 +35,12 @@ def test_a_rule_says_what_why_and_how(rule: Rule) -> None:
 def test_the_classes_that_text_can_show_have_rules() -> None:
     numbers = (1, 5, 9, 11, 12, 13, 14, 16, 17, 18, 19, 26, 28, 32, 33, 34, 37, 38, 40)
     assert {f"F{number:02}" for number in numbers} <= {rule.failure_class for rule in RULES}
+
+
+def test_the_manual_lists_the_rules_as_they_are() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "lint.md").read_text()
+    rows = [f"| {rule.id} | {rule.failure_class} | {rule.level} | {rule.title} |" for rule in RULES]
+    assert [line for line in manual.splitlines() if line.startswith("| ROC")] == rows
 
 
 def test_a_clean_file_is_clean() -> None:
