@@ -19,7 +19,8 @@ from rocmimg.release.results import attach_result, ids_of, is_about, read_result
 if TYPE_CHECKING:
     from rocmimg.engine import Engine, Event, ImageDetail
 
-_PUSHES: Final = 3
+_PUSHES: Final = 2
+"""The engine itself tries each layer five times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,7 @@ def _push(
             except RegistryDenied:
                 raise
             except (RegistryError, EngineError):
+                repository.require_push()  # says it better where the disk is full or a right is missing
                 if attempt == _PUSHES:  # layers that arrived stay, so another try sends only the rest
                     raise
     finally:

@@ -68,7 +68,9 @@ def network_files(network: Network, folder: Path) -> Mapping[str, bytes | Path]:
             variables |= {f"GIT_CONFIG_KEY_{index}": f"url.{mirror}.insteadOf", f"GIT_CONFIG_VALUE_{index}": prefix}
     files[f"{FOLDER}/apt.conf"] = "".join(f"{line}\n" for line in apt).encode()
     variables["APT_CONFIG"] = f"{MOUNT}/apt.conf"
-    script = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    # Every RUN traces its commands; proxies and indexes hold passwords, and a trace goes to the build's log.
+    script = f"{{ set +x; }} 2>/dev/null\n{exports}set -x\n"
     if network.apt_mirror:
         script += _APT_MIRROR.format(mirror=shlex.quote(network.apt_mirror.rstrip("/")), mount=MOUNT)
     files[f"{FOLDER}/env"] = script.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from rocmimg.engine import BuildRequest, connect
 from rocmimg.engine.client import Engine
 from rocmimg.engine.portable import closure
 from rocmimg.errors import EngineError
-from rocmimg.plan import LABEL_CELL
+from rocmimg.plan import LABEL_CELL, ContextFile
 
-BASE = "rocmimg-release-test:base"
+BASE = f"rocmimg-release-test:base-{os.getpid()}"
 TOOLS = "bash cat chmod cp env id ls mkdir mv rm sleep tail timeout true"
 
 
@@ -37,7 +38,12 @@ def base(engine: Engine) -> Iterator[str]:
     """An image of this machine's own shell, so that no registry is needed."""
     found = [Path(path) for tool in TOOLS.split() if (path := shutil.which(tool))]
     text = "FROM scratch\nCOPY root /\n"
-    engine.build(BuildRequest(dockerfile=text, context=closure(*found, Path("/bin/sh")), tags=(BASE,)), lambda _: None)
+    users = (
+        ContextFile(path="root/etc/passwd", data=b"root:x:0:0:root:/root:/bin/sh\n"),
+        ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
+    )
+    context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
+    engine.build(BuildRequest(dockerfile=text, context=context, tags=(BASE,)), lambda _: None)
     yield BASE
     engine.remove(BASE, force=True)
 
