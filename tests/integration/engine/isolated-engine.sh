@@ -2,6 +2,7 @@
 # A container engine in mount, process and network namespaces of its own, so that it cannot touch the host's bridge,
 # firewall or mounts, and is gone as soon as this process is killed: isolated-engine.sh KIND STATE ROOT [DAEMON ARGS].
 # KIND docker runs the dockerd of the Debian root folder ROOT, podman the host's; STATE gets engine.sock and the data.
+# shellcheck disable=SC2016  # the scripts in quotes run in the namespaces, with arguments of their own
 set -eu
 kind=$1 state=$2 root=$3
 shift 3
