@@ -100,11 +100,11 @@ def describe(gpus: Sequence[Gpu]) -> str:
     return f"{number}{gpus[0].arch} {gpus[0].name}".strip()
 
 
-def container_options(gpus: Sequence[Gpu]) -> dict[str, Any]:
+def container_options(gpus: Sequence[Gpu], kfd: Path = Path("/dev/kfd")) -> dict[str, Any]:
     """What a container needs to use ``gpus``, as fields of ContainerSpec."""
     if not gpus:
         return {}
-    nodes = ("/dev/kfd", *(gpu.render for gpu in gpus))
+    nodes = (str(kfd), *(gpu.render for gpu in gpus))
     return {
         "devices": nodes,
         "group_add": tuple(node_groups(nodes)),

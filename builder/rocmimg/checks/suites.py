@@ -75,10 +75,10 @@ def listed(own: Path | None = None) -> list[CheckInfo]:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _only_ours():
         code = pytest.main([*_options(own), "--collect-only"], plugins=[collector])
     if code != pytest.ExitCode.OK:
-        lines = [line for line in said.getvalue().splitlines() if line.startswith("E ")] or said.getvalue().splitlines()
+        lines = [line for line in said.getvalue().splitlines() if line.startswith(("E ", "ERROR: "))]
         raise ConfigError(
             f"the checks in {own} cannot be read" if own else "the checks cannot be read",
-            why=" ".join(line.removeprefix("E").strip() for line in lines[:3]),
+            why=" ".join(line.removeprefix("ERROR:").removeprefix("E").strip() for line in lines[:3]),
             next_step="mend that file",
         )
     return sorted(collector.found, key=lambda info: (TIERS.index(info.tier), info.id))

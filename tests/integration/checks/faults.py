@@ -100,10 +100,10 @@ FAULTS = (
         script="echo 'extern void _ZN3c105ErrorC2Ev(); void f() { _ZN3c105ErrorC2Ev(); }' | library $LIB/libbroken.so",
     ),
     Fault(
-        "extensions of two pybind11 releases", "pybind11", "__pybind11_internals_v11", ("F07",),
+        "extensions of two pybind11 releases", "pybind11", "v11_system_libstdcpp", ("F07",),
         script="""
         for v in 5 11; do
-            echo "const char id[] = \\"__pybind11_internals_v${v}_system_libstdcpp_gxx_abi_1xxx\\";
+            echo "const char id[] = \\"__pybind11_internals_v${v}_system_libstdcpp_gxx_abi_1xxx__\\";
                   const char *const get(void) { return id; }" | library $LIB/libbound$v.so
         done
         """,

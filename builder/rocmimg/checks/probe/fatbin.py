@@ -177,11 +177,12 @@ def _zstd(body: bytes) -> bytes:
     try:
         while given.pos < given.size and len(content) < _TABLE_LIMIT:
             taken = _Buffer(ctypes.addressof(target), _STEP, 0)
-            if library.ZSTD_isError(library.ZSTD_decompressStream(stream, ctypes.byref(taken), ctypes.byref(given))):
+            left = library.ZSTD_decompressStream(stream, ctypes.byref(taken), ctypes.byref(given))
+            if library.ZSTD_isError(left):
                 raise Unreadable("a compressed offload bundle is broken: zstd")
-            if not taken.pos and given.pos < given.size:
-                continue
             content += target.raw[: taken.pos]
+            if not left:
+                break
     finally:
         library.ZSTD_freeDStream(stream)
     return bytes(content)

@@ -11,7 +11,7 @@ from . import elf, fatbin
 _SKIP = {"/proc", "/sys", "/dev"}
 _SHARED = re.compile(r"\.so(?:\.[0-9]+)*$")
 _CODE = (".co", ".hsaco")
-_PYBIND = re.compile(rb"__pybind11_internals_v[0-9]+[0-9A-Za-z_]*")
+_PYBIND = re.compile(rb"__pybind11_internals_(v[0-9]+(?:_[0-9A-Za-z]+)*)__")
 _TENSILE = re.compile(r"/(rocblas|hipblaslt)/library$")
 _GFX = re.compile(r"gfx[0-9a-f]{3,4}(?![0-9a-z])")
 _IDS = re.compile(rb"/[\x21-\x7e]+/amdgpu\.ids")

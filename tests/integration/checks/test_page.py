@@ -1,0 +1,80 @@
+"""The page of a real run in headless Chromium, on a desktop and on a phone."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from rocmimg.checks.model import CheckResult
+from rocmimg.report.page import write_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const wide = [...document.querySelectorAll("body *")].filter(
+    (e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName);
+  document.title = JSON.stringify({
+    width: innerWidth, scroll: document.documentElement.scrollWidth, wide,
+    bars: document.querySelectorAll("svg rect").length,
+    colour: getComputedStyle(document.body).backgroundColor,
+    small: Math.min(...[...document.querySelectorAll("p, li, dd, dt, summary")].map(
+      (e) => parseFloat(getComputedStyle(e).fontSize))),
+  });
+});
+</script>
+"""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, lab_subject, host_engine):
+    """The lab's results, with a failure whose text has no place to break."""
+    from rocmimg.checks.run import Options, run
+
+    folder = tmp_path_factory.mktemp("page")
+    options = Options(tiers=("image", "import", "gpu"), results=folder)
+    (result,) = run([lab_subject], host_engine, options, lambda _: None)
+    long = CheckResult(
+        id="long", tier="image", classes=("F23",), status="failed", reason="/opt/" + "x" * 300, cause="c", cure="d"
+    )
+    packages = {"a-package-with-a-rather-long-name": {f"gfx{n}": 1 << 20 for n in range(900, 930)}}
+    packages |= result.coverage["packages"]
+    write_page(
+        [replace(result, checks=(*result.checks, long), coverage={**result.coverage, "packages": packages})],
+        folder / "page.html",
+    )
+    return folder / "page.html"
+
+
+def _measured(page, width, *options):
+    # The measurement stands in a copy without the policy, which forbids scripts as it should.
+    copy = page.with_name("measured.html")
+    copy.write_text(re.sub(r"<meta http-equiv[^>]*>", "", page.read_text()).replace("</body>", MEASURE + "</body>"))
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
+         f"--user-data-dir={page.parent / 'profile'}", f"--window-size={width},900", *options, "--dump-dom", copy.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    title = re.search(r"<title>(.*?)</title>", done.stdout)
+    assert title, done.stderr[-2000:]
+    return json.loads(title[1])
+
+
+@pytest.mark.parametrize("width", [500, 1200])
+def test_it_fits_the_screen_and_can_be_read(page, width):
+    found = _measured(page, width)
+    assert found["wide"] == []
+    assert found["scroll"] <= found["width"]
+    assert found["small"] >= 13
+    assert found["bars"] == 31
+
+
+def test_dark_and_light(page):
+    light = _measured(page, 1200)["colour"]
+    dark = _measured(page, 1200, "--blink-settings=preferredColorScheme=0")["colour"]
+    assert light != dark

@@ -1,0 +1,87 @@
+"""From what pytest saw to results: waivers, missing proofs, records that survive a file."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from rocmimg.checks.model import CheckResult, ImageResult, result_from_json
+from rocmimg.checks.order import Waiver
+from rocmimg.checks.plugin import waived
+from rocmimg.checks.suites import listed
+from rocmimg.checks.verdict import exit_code
+from rocmimg.errors import ConfigError
+
+
+def check(status, check_id="origin", tier="import", **more):
+    return CheckResult(id=check_id, tier=tier, classes=("F09",), status=status, **more)
+
+
+def image(*checks, **more):
+    given = {"id": "t-gfx942", "target": "t", "gpu_arch": "gfx942", "image": "t:1", "image_id": "sha256:1",
+             "digest": "sha256:2", "started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "engine": "docker 1",
+             "device": ""}  # fmt: skip
+    return ImageResult(**{**given, **more}, checks=checks)
+
+
+def test_a_waiver_is_borne_to_the_end_of_its_day(order):
+    known = order.model_copy(update={"waivers": (Waiver(check="origin", reason="sglang#1", until="2026-06-30"),)})
+    failed = check("failed", reason="wrong")
+    assert waived(failed, known, date(2026, 6, 30)).status == "waived"
+    late = waived(failed, known, date(2026, 7, 1))
+    assert (late.status, late.reason) == ("failed", "wrong (its waiver ended on 2026-06-30)")
+    assert waived(check("passed"), known, date(2026, 6, 30)).status == "passed"
+    assert waived(check("failed", "other"), known, date(2026, 6, 30)).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("checks", "status", "plain", "gpu"),
+    [((check("passed"),), "passed", 0, 0), ((check("passed"), check("not-run", "gpu")), "passed", 0, 10),
+     ((check("failed"), check("not-run", "gpu")), "failed", 9, 9), ((check("not-run"),), "not-run", 0, 10),
+     ((check("passed"), check("waived", "w"), check("not-applicable", "n")), "passed", 0, 0), ((), "not-run", 10, 10)],
+)  # fmt: skip
+def test_status_and_exit_code(checks, status, plain, gpu):
+    result = image(*checks)
+    assert result.status == status
+    assert exit_code([result], require_gpu=False) == plain
+    assert exit_code([result], require_gpu=True) == gpu
+
+
+def test_a_result_survives_its_file():
+    result = image(check("failed", reason="r", cause="c", cure="d"), check("not-run", "gpu", reason="no AMD GPU"))
+    stored = json.loads(json.dumps(result.as_json()))
+    assert result_from_json(stored) == result
+    assert stored["not_run"] == [{"id": "gpu", "reason": "no AMD GPU"}]
+    assert stored["tiers"]["import"] == {"failed": 1, "not-run": 1}
+    assert result_from_json({**stored, "of a later version": 1}) == result
+
+
+def test_what_was_waived_is_not_what_failed():
+    assert image(check("waived")).failures == ()
+    assert replace(image(check("failed")), checks=()).failures == ()
+
+
+def test_every_check_says_what_it_is():
+    checks = listed()
+    assert len({info.id for info in checks}) == len(checks) > 40
+    assert all(info.title.endswith(".") for info in checks)
+    assert [info.tier for info in checks] == sorted(
+        (info.tier for info in checks), key=("image", "import", "aot", "gpu").index
+    )
+
+
+def test_a_projects_checks_are_listed_with_ours(tmp_path):
+    (tmp_path / "check_own.py").write_text('def check_own():\n    """Mine."""\n')
+    assert {("check_own", "import", "Mine.")} <= {(info.id, info.tier, info.title) for info in listed(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("import nothing_of_the_kind\n", "nothing_of_the_kind"),
+     ("from rocmimg.checks import check\n@check('origin', tier='import')\ndef check_x():\n    pass\n", "'origin'")],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, text, says):
+    (tmp_path / "check_own.py").write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        listed(tmp_path)

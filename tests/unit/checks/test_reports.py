@@ -1,0 +1,84 @@
+"""JUnit, HTML and the terminal: a missing proof never looks like a passed one."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from test_judging import check, image
+
+from rocmimg.report.checks import print_results
+from rocmimg.report.junit import write_junit
+from rocmimg.report.page import bars, human, write_page
+
+FAILED = check("failed", "arch-code", "image", reason="<b>wrong</b> & bad", cause="no --offload-arch", cure="pass it")
+MISSING = check("not-run", "gpu-gemm", "gpu", reason="no AMD GPU")
+RESULTS = [
+    image(check("passed"), FAILED, MISSING, check("waived", "size", "image", reason="known (until 2099-01-01): 75 GB")),
+    image(id="t-gfx950", image_id="", reason="there is no image: run `rocmimg build t-gfx950`"),
+]
+COVERAGE = {
+    "expected": ["gfx942"],
+    "packages": {"torch": {"gfx90a": 3 << 20, "gfx942": 1 << 20}, "aiter": {"gfx950": 1 << 10}},
+    "files": 3, "compressed": 1, "unreadable": [],
+}  # fmt: skip
+
+
+def test_junit_tells_apart_what_failed_and_what_was_not_run(tmp_path):
+    write_junit(RESULTS, tmp_path / "j.xml")
+    cases = {case.get("name"): case for case in ET.parse(tmp_path / "j.xml").iter("testcase")}  # noqa: S314
+    assert cases["arch-code"].find("failure").get("message") == "<b>wrong</b> & bad"
+    assert cases["gpu-gemm"].find("skipped").get("message") == "not run: no AMD GPU"
+    assert cases["size"].find("skipped").get("message").startswith("waived: known")
+    assert list(cases["origin"]) == []
+    assert "no image" in cases["image"].find("error").get("message")
+    suite = ET.parse(tmp_path / "j.xml").find("testsuite")  # noqa: S314
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "2")
+
+
+def test_a_gpu_that_is_required_makes_it_a_failure(tmp_path):
+    write_junit(RESULTS, tmp_path / "j.xml", require_gpu=True)
+    cases = {case.get("name"): case for case in ET.parse(tmp_path / "j.xml").iter("testcase")}  # noqa: S314
+    assert cases["gpu-gemm"].find("failure") is not None
+    assert cases["gpu-gemm"].find("skipped") is None
+
+
+def test_the_table_ends_with_what_was_not_proven(capsys):
+    print_results(RESULTS)
+    out = capsys.readouterr().out
+    assert "cause: no --offload-arch" in out
+    assert "cure:  pass it" in out
+    assert "1 not run" in out
+    assert out.rindex("gpu-gemm: no AMD GPU (t-gfx942)") > out.index("Not proven")
+    assert "run `rocmimg build t-gfx950`" in out
+
+
+@pytest.fixture
+def page(tmp_path):
+    write_page([image(*RESULTS[0].checks, coverage=COVERAGE), RESULTS[1]], tmp_path / "page.html")
+    return (tmp_path / "page.html").read_text()
+
+
+def test_the_page_has_cause_cure_and_reason(page):
+    for text in ("no --offload-arch", "pass it", "no AMD GPU", "known (until 2099-01-01): 75 GB", "there is no image"):
+        assert text in page
+
+
+def test_the_page_fetches_nothing_and_quotes_everything(page):
+    assert "<b>wrong" not in page
+    assert "&lt;b&gt;wrong" in page
+    for attribute in ("src=", "href=", "url(", "@import", "<script"):
+        assert attribute not in page
+
+
+def test_the_picture_shows_which_archs_a_package_has():
+    first, second = bars(COVERAGE)
+    assert (first.package, first.total, first.missing) == ("torch", "4.0 MiB", ())
+    assert [(s.arch, s.start, s.length, s.colour) for s in first.segments] == [
+        ("gfx942", 0, 25, "arch1"),
+        ("gfx90a", 25, 75, "other"),
+    ]
+    assert (second.package, second.missing) == ("aiter", ("gfx942",))
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (80 << 30, "80.0 GiB")])
+def test_sizes_are_for_people(size, text):
+    assert human(size) == text
