@@ -1,12 +1,13 @@
 """What a pack holds: inputs, expected values and layouts that others can read."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rocmimg.checks.kernels.cases import CASES
-from rocmimg.checks.kernels.manifest import load_manifest
+from rocmimg.checks.kernels.manifest import Manifest, load_manifest
 from rocmimg.checks.kernels.pack import LayoutError, lay_out, write_pack
 from rocmimg.errors import SourceError
 
@@ -109,3 +110,8 @@ def edit(pack, change):
     manifest = json.loads(path.read_text())
     change(manifest)
     path.write_text(json.dumps(manifest))
+
+
+def test_the_documented_schema_is_current():
+    documented = Path(__file__).parents[3] / "docs" / "kernel-pack.schema.json"
+    assert json.loads(documented.read_text()) == Manifest.model_json_schema()
