@@ -26,11 +26,10 @@ def git(*arguments, cwd):
     return done.stdout.strip()
 
 
-@pytest.fixture
-def repo(tmp_path):
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory):
     """Three commits on main, the second with the tag v1, and one aside."""
-    folder = tmp_path / "origin"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("origin")
     git("init", "--quiet", cwd=folder)
     commits = {}
     for name in ("one", "two", "three"):
@@ -45,6 +44,17 @@ def repo(tmp_path):
     git("add", ".", cwd=folder)
     git("commit", "--quiet", "-m", "fixed", cwd=folder)
     commits["fixed"] = git("rev-parse", "HEAD", cwd=folder)
+    library = tmp_path_factory.mktemp("library")
+    git("init", "--quiet", cwd=library)
+    for text in ("old", "new"):
+        (library / "code").write_text(text)
+        git("add", ".", cwd=library)
+        git("commit", "--quiet", "-m", text, cwd=library)
+    git("checkout", "--quiet", "-b", "with-library", "main", cwd=folder)
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", f"file://{library}", "lib", cwd=folder)
+    git("checkout", "--quiet", "HEAD~1", cwd=folder / "lib")
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "-m", "with a submodule at its first commit", cwd=folder)
     return folder, commits
 
 
@@ -59,6 +69,7 @@ def fetch(repo, load_matrix, tmp_path):
         (step,) = re.findall(
             r"^RUN (git init.*?)\n\n", stage(render(matrix, matrix.cells[0]), "aiter"), re.DOTALL | re.MULTILINE
         )
+        (tmp_path / ".gitconfig").write_text('[protocol "file"]\n\tallow = always\n')
         script = "sleep() { :; }\n" + step.replace("\\\n", "")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
@@ -85,6 +96,11 @@ def fetch(repo, load_matrix, tmp_path):
 )
 def test_the_pin_is_what_is_checked_out(source, files, fetch):
     assert fetch(source) == files
+
+
+def test_submodules_are_at_the_commits_of_the_pin(fetch, tmp_path):
+    assert fetch("ref: with-library") == {"one", "two", "three", "lib", ".gitmodules"}
+    assert (tmp_path / "work/aiter/lib/code").read_text() == "old"
 
 
 @pytest.mark.parametrize("source", ["ref: v2", "ref: " + "0" * 40, "ref: v1, picks: [" + "0" * 40 + "]"])
