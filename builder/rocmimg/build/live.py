@@ -18,6 +18,7 @@ from rocmimg.build.observe import short
 from rocmimg.build.results import CellResult
 from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
 
+_STEP = 50  # characters of a step's name: its last output is worth more of the line
 _MARKS = {"built": "[green]✓", "up-to-date": "[cyan]✓", "failed": "[bold red]✗", "cancelled": "[yellow]-"}
 
 
@@ -66,12 +67,12 @@ class LiveView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw one frame."""
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=1)
-        for _ in range(2):
-            table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table = Table.grid(padding=(0, 1), expand=True)
         with self._lock:
+            table.add_column(width=1)
+            table.add_column(width=max(map(len, self._lines), default=1), no_wrap=True)
+            table.add_column(width=7, justify="right", no_wrap=True)
+            table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
             for cell_id, line in self._lines.items():
                 if line.result:
                     mark, seconds = Text.from_markup(_MARKS[line.result.status]), line.result.seconds
@@ -79,10 +80,10 @@ class LiveView:
                 else:
                     seconds = time.monotonic() - line.began
                     steps = [name for name in line.running.values() if name.startswith("[")]
-                    detail = Text(short(steps[0]) if steps else line.what)
+                    detail = Text(short(steps[0], _STEP) if steps else line.what)
                     detail.append(f"  {short(line.output)}", style="dim")
                     mark = self._spinner  # type: ignore[assignment]
-                table.add_row(mark, cell_id, f"{seconds:5.1f}s", detail)
+                table.add_row(mark, cell_id, f"{seconds:.1f}s", detail)
         yield table
 
 
