@@ -20,7 +20,7 @@ from rocmimg.checks.coverage import coverage
 from rocmimg.checks.inside import probe
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier
 from rocmimg.checks.order import Gpu, Order, Waiver, planned
-from rocmimg.checks.suites import command, environment
+from rocmimg.checks.suites import command, environment, own_folder
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST
@@ -59,6 +59,7 @@ class Run:
         self._on_result = on_result
         self._gpus = device.gpus()
         self._children: set[subprocess.Popen[bytes]] = set()
+        self._folders: dict[str, Path | None] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -67,7 +68,9 @@ class Run:
 
         Raises:
             EngineError: the engine does not describe itself.
+            ConfigError: a target's own checks or its waivers are wrong.
         """
+        self._folders = {one.plan.id: own_folder(one.plan.cell, self._options.project) for one in subjects}
         with ThreadPoolExecutor(self._options.jobs) as pool:
             try:
                 return list(pool.map(self._judged, subjects))
@@ -161,10 +164,8 @@ class Run:
             export_kernels=self._options.export_kernels,
         )
         (scratch / "order.json").write_text(order.model_dump_json())
-        own = subject.plan.cell.config.checks.folder
-        folder = self._options.project / own if own else None
         log.parent.mkdir(parents=True, exist_ok=True)
-        ended = self._suite(command(folder, scratch / "order.json"), log)
+        ended = self._suite(command(self._folders[subject.plan.id], scratch / "order.json"), log)
         return _read(order.results, ended, log), answer
 
     def _suite(self, command: list[str], log: Path) -> str:

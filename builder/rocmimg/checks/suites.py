@@ -8,9 +8,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rocmimg.checks.model import TIERS, CheckInfo
+
+if TYPE_CHECKING:
+    from rocmimg.matrix import Cell
 
 _FOLDERS: Final = ("suite", "kernels")
 
@@ -82,3 +85,28 @@ def listed(own: Path | None = None) -> list[CheckInfo]:
             next_step="mend that file",
         )
     return sorted(collector.found, key=lambda info: (TIERS.index(info.tier), info.id))
+
+
+def own_folder(cell: Cell, project: Path) -> Path | None:
+    """The folder with the project's own checks; None where the cell names none.
+
+    Raises:
+        ConfigError: it is not there, or a file in it cannot be read, or a waiver names no check.
+    """
+    from rocmimg.errors import ConfigError
+    from rocmimg.matrix.validate import did_you_mean
+
+    config = cell.config.checks
+    folder = (project / config.folder).resolve() if config.folder else None
+    if folder and not folder.is_dir():
+        raise ConfigError(f"checks.folder: {folder} is no folder", position=cell.position("checks", "folder"))
+    if config.waivers:
+        known = {info.id for info in listed(folder)}
+        for index, waiver in enumerate(config.waivers):
+            if waiver.check not in known:
+                raise ConfigError(
+                    f"a waiver is for {waiver.check!r}, which is no check",
+                    next_step=did_you_mean(waiver.check, known),
+                    position=cell.position("checks", "waivers", index, "check"),
+                )
+    return folder

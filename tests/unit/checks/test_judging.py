@@ -9,7 +9,7 @@ import pytest
 from rocmimg.checks.model import CheckResult, ImageResult, result_from_json
 from rocmimg.checks.order import Waiver
 from rocmimg.checks.plugin import waived
-from rocmimg.checks.suites import listed
+from rocmimg.checks.suites import listed, own_folder
 from rocmimg.checks.verdict import exit_code
 from rocmimg.errors import ConfigError
 
@@ -85,3 +85,38 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, text, says):
     (tmp_path / "check_own.py").write_text(text)
     with pytest.raises(ConfigError, match=says):
         listed(tmp_path)
+
+
+def _cell(load_matrix, checks):
+    matrix = load_matrix(f"""
+        targets:
+          t:
+            gpu_archs: [gfx942]
+            base: debian
+            checks: {checks}
+    """)
+    return matrix.cell("t-gfx942"), matrix.folder
+
+
+@pytest.mark.parametrize(
+    ("checks", "says"),
+    [("{folder: nowhere}", "nowhere is no folder"),
+     ("{waivers: [{check: orgin, reason: r, until: 2026-06-30}]}", "did you mean 'origin'")],
+)  # fmt: skip
+def test_wrong_folders_and_waivers_have_a_position(load_matrix, checks, says):
+    cell, folder = _cell(load_matrix, checks)
+    with pytest.raises(ConfigError) as error:
+        own_folder(cell, folder)
+    assert says in str(error.value)
+    assert str(error.value).startswith("images.yaml:5")
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "2026-13-01", "30.6.2026"])
+def test_a_waiver_needs_a_day(load_matrix, until):
+    with pytest.raises(ConfigError, match="until"):
+        _cell(load_matrix, f"{{waivers: [{{check: origin, reason: r, until: '{until}'}}]}}")
+
+
+def test_a_waiver_needs_a_reason(load_matrix):
+    with pytest.raises(ConfigError, match="reason"):
+        _cell(load_matrix, "{waivers: [{check: origin, until: 2026-06-30}]}")
