@@ -18,10 +18,11 @@ from rocmimg.checks.kernels.pack import write_pack
 from rocmimg.checks.kernels.packed import run_packs
 from rocmimg.checks.kernels.proof import Proof
 from rocmimg.checks.order import Gpu
-from rocmimg.engine import ContainerSpec
-from rocmimg.plan import ContextFile
+from rocmimg.engine import BuildRequest, ContainerSpec
+from rocmimg.plan import LABEL_CELL, ContextFile
 
 HIP = {"aot-hip-vector-add", "aot-hip-rmsnorm", "aot-hip-matmul-bf16"}
+TRITON = {"aot-triton-vector-add", "aot-triton-rmsnorm", "aot-triton-matmul-bf16"}
 WRAPPED = """
 mv /usr/bin/hipcc /usr/bin/hipcc.real
 printf '%s\\n' '#!/bin/bash' 'exec hipcc.real "${@/#--offload-arch=*/--offload-arch=gfx906}"' > /usr/bin/hipcc
@@ -49,22 +50,53 @@ def test_the_lab_s_hipcc_makes_the_kernels_and_they_are_exported(judge, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("fault", "fails", "says"),
+    ("fault", "fails"),
     [
-        (Fault("a hipcc that compiles for one GPU, whatever it is told", "", "", script=WRAPPED), HIP, "gfx906"),
+        (Fault("a hipcc that compiles for one GPU, whatever it is told", "", "it is for gfx906", script=WRAPPED), HIP),
+        (Fault("no device libraries", "", "hipcc exits 1", script="find / -xdev -name 'ocml*.bc' -delete"), HIP),
         (
-            Fault("no device libraries", "", "", script="find / -xdev -name 'ocml*.bc' -delete"),
-            HIP,
-            "hipcc exits 1",
+            Fault(
+                "a Triton that does not import",
+                "",
+                "Triton exits 1",
+                script="mkdir $SITE/triton; echo 'import libtriton' > $SITE/triton/__init__.py",
+            ),
+            TRITON,
         ),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
 )
-def test_a_broken_compiler_is_found(faulty, judge, fault, fails, says):
+def test_a_broken_compiler_is_found(faulty, judge, fault, fails):
     result = judge(faulty(fault), tiers=("aot",))
     assert {check.id for check in result.failures} == fails
-    assert says in "".join(check.reason for check in result.failures)
+    assert fault.says in "".join(check.reason for check in result.failures)
+    assert all(check.cause or check.reason for check in result.failures)
     assert all(check.cure for check in result.failures)
+
+
+@pytest.fixture
+def full_image(host_engine):
+    """An image FROM the lab's variant with Triton, if somebody has built it, with one line more."""
+    base = next((i for i in host_engine.images() if i.labels.get(LABEL_CELL) == "lab-gfx942-full" and i.tags), None)
+    if base is None:
+        pytest.skip("no image of lab-gfx942-full: `rocmimg build lab-gfx942-full`")
+    tag = "rocmimg-kernels/fault:1"
+
+    def build(line: str) -> str:
+        text = f"FROM {base.tags[0]}\n{line}\n"
+        host_engine.build(BuildRequest(dockerfile=text, tags=(tag,)), lambda _: None)
+        return tag
+
+    yield build
+    host_engine.remove(tag, force=True)
+
+
+def test_a_triton_that_makes_code_for_another_gpu_is_found(full_image, judge):
+    clean = judge(full_image("ENV NOTHING=1"), tiers=("aot",))
+    assert {statuses(clean)[name] for name in HIP | TRITON} == {"passed"}
+    broken = judge(full_image("ENV TRITON_OVERRIDE_ARCH=gfx90a"), tiers=("aot",))
+    assert {check.id for check in broken.failures} == TRITON
+    assert "it is for gfx90a" in broken.failures[0].reason
 
 
 def test_without_a_disassembler_the_matrix_instruction_is_not_proven(faulty, judge):

@@ -38,7 +38,8 @@ def check_triton(image: Image, name: str) -> None:
         image,
         "triton",
         name,
-        cure="install one Triton with its AMD backend for this architecture, and no second distribution over it",
+        cure="install one Triton whose AMD backend knows this architecture, no second distribution over it, and set no "
+        "other architecture (TRITON_OVERRIDE_ARCH)",
     )
 
 
