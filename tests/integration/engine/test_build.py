@@ -117,6 +117,24 @@ def test_the_events_tell_the_steps_and_their_lines(engine: Engine, base: str) ->
     assert "no end" in lines
 
 
+def test_stages_that_do_not_need_each_other_run_at_once(engine: Engine, base: str) -> None:
+    text = (
+        f"FROM {base} AS one\nRUN sleep 3.11 && date >/one\n"
+        f"FROM {base} AS two\nRUN sleep 3.12 && date >/two\n"
+        f"FROM {base}\nCOPY --from=one /one /\nCOPY --from=two /two /\n"
+    )
+    _, events = build(engine, text, no_cache=True)
+    order = [
+        (type(event), part)
+        for event in events
+        if isinstance(event, StepStarted | StepFinished)
+        for part in ("3.11", "3.12")
+        if f"sleep {part}" in event.name
+    ]
+    at_once = {kind for kind, _ in order[:2]} == {StepStarted}
+    assert at_once == (engine.info.kind == "docker")
+
+
 def test_a_second_build_of_the_same_files_is_cached(engine: Engine, base: str, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_text("content")
