@@ -45,6 +45,12 @@ class CheckResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     """Facts that the check found, as JSON takes them."""
 
+    @property
+    def evidence(self) -> Mapping[str, str]:
+        """Longer texts that belong to a failure, by source: a process's last words, a tool's answer, a log's end."""
+        found: Mapping[str, str] = self.details.get("evidence", {})
+        return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResult:

@@ -39,9 +39,8 @@ def _case(cell: str, check: CheckResult, *, require_gpu: bool) -> TestCase:
     case = TestCase(check.id, f"{cell}.{check.tier}", check.seconds)
     if check.status == "failed":
         failure = Failure(check.reason, " ".join(check.classes) or "check")
-        failure.text = "\n".join(
-            f"{label}: {text}" for label, text in (("cause", check.cause), ("cure", check.cure)) if text
-        )
+        said = [f"{label}: {text}" for label, text in (("cause", check.cause), ("cure", check.cure)) if text]
+        failure.text = "\n".join((*said, *(f"\n{source}:\n{text}" for source, text in check.evidence.items())))
         case.result = [failure]
     elif check.status == "not-run" and require_gpu:
         case.result = [Failure(f"not run: {check.reason}", "not-run")]

@@ -134,7 +134,13 @@ class TestCommand:
         assert rocmimg(["kernels", "run", str(pack), "--json"]) == 9
         (result,) = json.loads(capsys.readouterr().out)
         details = next(check["details"] for check in result["checks"] if check["id"] == RMSNORM)
-        assert {"output", "amd-smi process", "kernel log"} <= set(details)
+        assert {"the process", "amd-smi process", "kernel log"} <= set(details["evidence"])
+
+    def test_a_crash_is_in_the_junit_file_with_what_the_machine_says(self, pack, monkeypatch, tmp_path):
+        monkeypatch.setenv("FAKE_HIP_FAULT", "crash")
+        junit = tmp_path / "junit.xml"
+        assert rocmimg(["kernels", "run", str(pack), "--junit", str(junit)]) == 9
+        assert "kernel log:" in junit.read_text()
 
     def test_no_gpu_is_not_run_and_exit_code_10_where_it_is_required(self, pack, monkeypatch, capsys, tmp_path):
         monkeypatch.setenv("FAKE_HIP_FAULT", "no-device")

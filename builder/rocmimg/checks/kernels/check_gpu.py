@@ -46,10 +46,10 @@ def _judge(image: Image, proof: Proof, result: KernelResult) -> None:
     if result.status == "not-run":
         not_run(result.reason)
     if result.hung or result.crashed:
-        image.note(output=result.output, **proof.evidence)
+        image.note(evidence={"the process": result.output, **proof.evidence})
     if result.status == "failed":
         cause, cure = "", "compare the versions in the image with those of the last image that passed"
         if result.hung or result.crashed:
             cause = result.output.splitlines()[-1] if result.output else ""
-            cure = "read the kernel log and the GPU's state in this check's details before anybody uses the GPU again"
+            cure = "read the kernel log and the GPU's state that are attached before anybody uses the GPU again"
         fail(result.reason, cause=cause, cure=cure)

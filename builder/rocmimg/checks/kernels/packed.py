@@ -81,7 +81,8 @@ def _run(folder: Path, manifest: Manifest) -> ImageResult:
 def _check(result: KernelResult) -> CheckResult:
     details: dict[str, object] = {"error": result.error, "tolerance": result.tolerance}
     if result.hung or result.crashed:
-        details |= {"output": result.output, **collect(partial(run_here, timeout=_TOOL_LIMIT_S))}
+        machine = collect(partial(run_here, timeout=_TOOL_LIMIT_S))
+        details["evidence"] = {"the process": result.output, **machine}
     return CheckResult(
         id=result.id,
         tier="gpu",
