@@ -12,7 +12,7 @@ TEXT = """\
 FROM {base}
 SHELL ["bash", "-o", "pipefail", "-c"]
 ENV A=1 EMPTY= URL="x=y"
-WORKDIR /work/here
+WORKDIR /srv/here
 USER 1234:5678
 ENTRYPOINT ["/bin/sh"]
 CMD ["-c", "true"]
@@ -59,7 +59,7 @@ def test_an_inspected_image_shows_its_configuration(engine: Engine, image: str) 
     assert detail.env["A"] == "1"
     assert detail.env["EMPTY"] == ""
     assert detail.env["URL"] == "x=y"
-    assert detail.workdir == "/work/here"
+    assert detail.workdir == "/srv/here"
     assert detail.user == "1234:5678"
     assert detail.entrypoint == ("/bin/sh",)
     assert detail.cmd == ("-c", "true")
