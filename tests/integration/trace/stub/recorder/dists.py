@@ -1,0 +1,161 @@
+"""Python distributions in the real interpreter's site folder: enough of each for importlib.metadata, .pth files and
+find_spec to be the real ones.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import site
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from call import Refused, data, must_exist, provide, write
+
+SITE = Path(site.getsitepackages()[0])
+VERSION = "0.0.0"
+"""What a checkout builds."""
+NEWEST = "9999"
+"""The version that an index has for whatever is asked of it without a pin."""
+
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[\w,\s.-]*)\])?\s*"
+    r"(?P<spec>(?:(?:===|==|~=|!=|<=|>=|<|>)\s*[\w.*+!-]+\s*,?\s*)*)(?:@\s*(?P<url>\S+))?\s*(?:;(?P<marker>.*))?"
+)
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True)
+class Requirement:
+    name: str
+    extras: tuple[str, ...]
+    spec: str
+    url: str
+
+    @property
+    def pin(self) -> str:
+        found = re.search(r"(?<![=!~<>])==\s*([^\s,]+)", self.spec)
+        return found[1] if found and "*" not in found[1] else ""
+
+
+def requirement(text: str) -> Requirement:
+    match = _REQUIREMENT.fullmatch(text.strip())
+    if not match:
+        raise Refused(f"ERROR: Invalid requirement: {text!r}", 1)
+    extras = tuple(extra.strip() for extra in (match["extras"] or "").split(",") if extra.strip())
+    return Requirement(name=normal(match["name"]), extras=extras, spec=match["spec"].strip(), url=match["url"] or "")
+
+
+def requirements(path: str) -> list[str]:
+    """The lines of a requirements or constraints file."""
+    lines = must_exist(path, "ERROR: Could not open requirements file:").read_text().splitlines()
+    bare = (line.partition(" #")[0].strip() for line in lines)
+    return [line for line in bare if line and not line.startswith("#")]
+
+
+def installed() -> dict[str, str]:
+    found = {normal(d.metadata["Name"]): d.version for d in importlib.metadata.distributions(path=[str(SITE)])}
+    return dict(sorted(found.items()))
+
+
+def uninstall(name: str) -> bool:
+    found = False
+    for info in SITE.glob("*.dist-info"):
+        if normal(info.name.removesuffix(".dist-info").rpartition("-")[0]) == normal(name):
+            for line in (info / "RECORD").read_text().splitlines():
+                (SITE / line.split(",")[0]).unlink(missing_ok=True)
+            shutil.rmtree(info)
+            found = True
+    return found
+
+
+def install(name: str, version: str, files: dict[str, str] | None = None) -> None:
+    """One distribution: these files of its own, or what its stand-in has where it comes from an index."""
+    uninstall(name)
+    brings = data("distributions").get(normal(name), {})
+    own = brings.get("files", {}) if files is None else files
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    requires = "".join(f"Requires-Dist: {line}\n" for line in brings.get("requires", ()))
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}\nText.\n"
+    record = "".join(f"{path},,\n" for path in (*own, f"{info}/METADATA", f"{info}/RECORD"))
+    write({**own, f"{info}/METADATA": metadata, f"{info}/RECORD": record}, SITE)
+    provide(*brings.get("commands", ()))
+
+
+def sources(
+    name: str,
+    package: str,
+    setup: tuple[str, ...] = (),
+    pyproject: str = "pyproject.toml",
+    extras: dict[str, list[str]] | None = None,
+) -> dict[str, str]:
+    """The files of a stand-in for a project's source tree."""
+    lines = [f"{extra} = {wanted}" for extra, wanted in (extras or {}).items()]
+    text = "\n".join((f'[project]\nname = "{name}"', "[project.optional-dependencies]", *lines))
+    return {pyproject: text + "\n", f"{package}/__init__.py": "", **dict.fromkeys(setup, "raise SystemExit\n")}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A source tree with a setup.py or a pyproject.toml."""
+
+    folder: Path
+    name: str
+    extras: dict[str, list[str]]
+
+    def files(self) -> dict[str, str]:
+        """What its packages hold, by path in the site folder."""
+        found = {}
+        for package in sorted(path.parent for path in self.folder.glob("*/__init__.py")):
+            for file in sorted(p for p in package.rglob("*") if p.is_file() and not p.is_symlink()):
+                found[str(file.relative_to(self.folder))] = file.read_text()
+        return found
+
+    def wheel(self, to: Path) -> None:
+        write_wheel(to, self.name, VERSION, self.files())
+
+    def install(self) -> None:
+        install(self.name, VERSION, self.files())
+
+    def install_editable(self, *, compat: bool) -> None:
+        """Without compat, setuptools' finder comes after the path finder: find_spec never gets as far."""
+        install(self.name, VERSION, {f"{self.name}.pth": f"{self.folder}\n"} if compat else {})
+
+
+def project(folder: Path) -> Project:
+    if not (folder / "pyproject.toml").exists():
+        raise Refused(f"ERROR: {folder} does not appear to be a Python project: it has no pyproject.toml", 1)
+    said = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
+    return Project(
+        folder=folder.resolve(),
+        name=said.get("name") or folder.resolve().name,
+        extras=said.get("optional-dependencies", {}),
+    )
+
+
+def write_wheel(to: Path, name: str, version: str, files: dict[str, str]) -> None:
+    to.mkdir(parents=True, exist_ok=True)
+    stem = f"{name.replace('-', '_')}-{version}"
+    with zipfile.ZipFile(to / f"{stem}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+        archive.writestr(f"{stem}.dist-info/METADATA", f"Name: {name}\nVersion: {version}\n")
+
+
+def install_wheel(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        raise Refused(f"ERROR: {path} is no wheel", 1)
+    with zipfile.ZipFile(path) as archive:
+        files = {n: archive.read(n).decode() for n in archive.namelist() if ".dist-info/" not in n}
+    name, version, *_ = path.name.split("-")
+    install(normal(name), version, files or None)
+
+
+if __name__ == "__main__":
+    print("\n".join(f"{name}=={version}" for name, version in installed().items()))

@@ -1,0 +1,192 @@
+"""pip and uv: what is installed, under which constraints."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+import dists
+from call import Arguments, Call, Refused
+from dists import NEWEST, Requirement
+
+_SUFFIXES = (".whl", ".tar.gz", ".zip")
+
+
+def pip(call: Call, args: list[str] | None = None) -> None:
+    call.tool = "pip"
+    if call.name != "uv" and "pip" not in dists.installed():
+        raise Refused("No module named pip", 1)
+    verb, *rest = (call.args if args is None else args) or [""]
+    if verb == "--version":
+        call.print("pip 0 (trace)")
+        return
+    if verb not in _VERBS:
+        raise Refused(f"ERROR: unknown command {verb!r}")
+    call.facts["verb"] = verb
+    _VERBS[verb](call, rest)
+
+
+def uv(call: Call) -> None:
+    args = list(call.args)
+    if args[:1] != ["pip"]:
+        raise Refused(f"uv {args[:1]}")
+    pip(call, args[1:])
+    call.facts["uv"] = True
+
+
+def _options(name: str) -> Arguments:
+    options = Arguments(name).flags(
+        "--upgrade|-U", "--no-deps", "--no-cache-dir|--no-cache", "--no-build-isolation", "--use-pep517", "--no-index",
+        "--force-reinstall", "--ignore-installed", "--pre", "--quiet|-q", "--verbose|-v", "--system",
+        "--break-system-packages", "--require-hashes", "--no-compile", "--only-deps", "--reinstall",
+    )  # fmt: skip
+    return options.values(
+        "--requirement|-r", "--constraint|-c", "--editable|-e", "--config-settings|-C|--config-setting",
+        "--index-url|-i", "--extra-index-url", "--find-links|-f", "--only-binary", "--no-binary", "--retries",
+        "--timeout", "--root-user-action", "--index-strategy", "--python", "--progress-bar",
+    ).words("words")  # fmt: skip
+
+
+def _constraints(said: Namespace) -> tuple[list[str], dict[str, str]]:
+    """The files that bind this call, and the pins in them."""
+    files = [*os.environ.get("PIP_CONSTRAINT", "").split(), *said.constraint]
+    if os.environ.get("UV_CONSTRAINT"):
+        files += os.environ["UV_CONSTRAINT"].split()
+    pins = {}
+    for file in files:
+        for line in dists.requirements(file):
+            wanted = dists.requirement(line)
+            if wanted.pin:
+                pins[wanted.name] = wanted.pin
+    return files, pins
+
+
+def _wanted(said: Namespace) -> list[str]:
+    lines = [*said.words]
+    for file in said.requirement:
+        lines += dists.requirements(file)
+    return lines
+
+
+def _is_path(word: str) -> bool:
+    if " @ " in word:
+        return False
+    bare = word.partition("[")[0]
+    return bare.endswith(_SUFFIXES) or "/" in bare or bare in (".", "..")
+
+
+def _install(call: Call, args: list[str]) -> None:
+    said = call.parse(_options("pip install"), args)
+    files, pins = _constraints(said)
+    wanted = _wanted(said)
+    if not wanted and not said.editable:
+        raise Refused("ERROR: You must give at least one requirement to install", 1)
+    call.facts |= {
+        "constraints": files,
+        "requirements": wanted,
+        "editable": said.editable,
+        "config_settings": said.config_settings,
+        "no_deps": said.no_deps,
+        "no_index": said.no_index,
+        "upgrade": said.upgrade,
+    }
+    for word in said.editable:
+        project = dists.project(Path(word.partition("[")[0]))
+        project.install_editable(compat="editable_mode=compat" in said.config_settings)
+        wanted = [*wanted, *_extras(project, word)]
+    for word in wanted:
+        if _is_path(word):
+            _install_path(Path(word.partition("[")[0]))
+        else:
+            _install_named(dists.requirement(word), pins, fresh=said.upgrade or said.force_reinstall)
+
+
+def _extras(project: dists.Project, word: str) -> list[str]:
+    wanted = []
+    for extra in filter(None, word.partition("[")[2].rstrip("]").split(",")):
+        if extra not in project.extras:
+            raise Refused(f"{project.name} has no extra {extra!r}", 1)
+        wanted += project.extras[extra]
+    return wanted
+
+
+def _install_path(path: Path) -> None:
+    if not path.exists():
+        raise Refused(f"ERROR: {path} does not exist", 1)
+    if path.suffix == ".whl":
+        dists.install_wheel(path)
+    else:
+        dists.project(path).install()
+
+
+def _install_named(wanted: Requirement, pins: dict[str, str], *, fresh: bool) -> None:
+    bound = pins.get(wanted.name, "")
+    if wanted.pin and bound and wanted.pin != bound:
+        raise Refused(f"ERROR: Cannot install {wanted.name}=={wanted.pin}: the constraint says {bound}", 1)
+    present = dists.installed().get(wanted.name, "")
+    version = wanted.pin or bound or (NEWEST if fresh or not present or wanted.url else present)
+    if version != present or fresh:
+        dists.install(wanted.name, version)
+
+
+def _wheel(call: Call, args: list[str]) -> None:
+    said = call.parse(_options("pip wheel").values("--wheel-dir|-w", "--dest|-d"), args)
+    files, pins = _constraints(said)
+    wanted = _wanted(said)
+    to = Path((said.wheel_dir or said.dest or ["."])[-1])
+    for word in wanted:
+        if _is_path(word):
+            dists.project(Path(word)).wheel(to)
+        else:
+            one = dists.requirement(word)
+            dists.write_wheel(to, one.name, one.pin or pins.get(one.name, "") or NEWEST, {})
+    if not wanted:
+        raise Refused("ERROR: You must give at least one requirement", 1)
+    call.facts |= {"constraints": files, "requirements": wanted, "no_deps": said.no_deps, "no_index": said.no_index}
+
+
+def _uninstall(call: Call, args: list[str]) -> None:
+    said = call.parse(Arguments("pip uninstall").flags("--yes|-y", "--quiet|-q", "--system").words("names", "+"), args)
+    if not said.yes and not call.name == "uv":
+        raise Refused("ERROR: pip would ask", 1)
+    for name in said.names:
+        dists.uninstall(dists.requirement(name).name)
+    call.facts["requirements"] = said.names
+
+
+def _list(call: Call, args: list[str]) -> None:
+    call.parse(Arguments("pip list").flags("--quiet|-q").values("--format"), args)
+    call.print("\n".join(f"{name}=={version}" for name, version in dists.installed().items()))
+
+
+def _show(call: Call, args: list[str]) -> None:
+    said = call.parse(Arguments("pip show").flags("--quiet|-q", "--files|-f").words("names", "+"), args)
+    for name in said.names:
+        version = dists.installed().get(dists.normal(name))
+        if version is None:
+            raise Refused(f"WARNING: Package(s) not found: {name}", 1)
+        call.print(f"Name: {name}\nVersion: {version}\nLocation: {dists.SITE}")
+
+
+def _check(call: Call, args: list[str]) -> None:
+    call.parse(Arguments("pip check"), args)
+
+
+def _cache(call: Call, args: list[str]) -> None:
+    if args != ["purge"]:
+        raise Refused(f"cache {args}")
+
+
+_VERBS = {
+    "cache": _cache,
+    "check": _check,
+    "download": _wheel,
+    "freeze": _list,
+    "install": _install,
+    "list": _list,
+    "show": _show,
+    "uninstall": _uninstall,
+    "wheel": _wheel,
+}
+TOOLS = {"pip": pip, "pip3": pip, "uv": uv}

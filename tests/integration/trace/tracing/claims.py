@@ -1,0 +1,133 @@
+"""What every production build must show. Each claim raises AssertionError with the calls that break it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from rocmimg.matrix import ResolvedComponent
+from tracing.build import Built
+from tracing.record import Call
+
+_PROTECTED = re.compile(r"torch|torchvision|torchaudio|triton|pytorch[_-]triton-rocm")
+
+
+def _none(broken: list[Call], what: str) -> None:
+    assert not broken, what + ":\n" + "\n".join(map(str, broken))
+
+
+def nothing_failed(built: Built) -> None:
+    """No failure was swallowed: a command that failed would have ended its step, or was told not to."""
+    _none([call for call in built.trace if call.exit != 0], "failed, and the build went on")
+
+
+def pins_are_built(built: Built) -> None:
+    """Each git source is fetched and checked out at its pin, and whatever is built, is built from a pin."""
+    pins: dict[str, set[str]] = {}
+    for component in git_components(built):
+        source = component.config
+        pins.setdefault(source.repo, set()).add(source.ref)
+        stage = component.name if component.name in built.trace.stages else "base"
+        assert any(
+            call.facts["url"] == source.repo and source.ref in call.facts["refs"]
+            for call in (*built.trace.of("git", stage, verb="fetch"), *built.trace.of("git", stage, verb="clone"))
+        ), f"{component.name}: {source.repo} was never fetched at {source.ref}"
+        assert any(
+            call.facts["url"] == source.repo and call.facts["head"] == source.ref
+            for call in built.trace.of("git", stage, verb="checkout")
+        ), f"{component.name}: {source.ref} was never checked out"
+        for verb, commits in (("revert", source.reverts), ("cherry-pick", source.picks)):
+            done = [c for call in built.trace.of("git", stage, verb=verb) for c in call.facts["commits"]]
+            assert done == list(commits), f"{component.name}: {verb} {done} instead of {list(commits)}"
+    wrong = [
+        call
+        for call in built.trace
+        if call.tool in ("setup.py", "cmake", "make", "ninja", "meson", "maturin", "cargo", "build", "pip")
+        and call.checkout.get("url") in pins
+        and call.checkout["head"] not in pins[call.checkout["url"]]
+    ]
+    _none(wrong, "built from something else than a pin")
+
+
+def git_components(built: Built) -> Iterator[ResolvedComponent]:
+    """Components whose sources are cloned."""
+    for component in built.cell.components:
+        if component.config.source == "git" and component.config.repo:
+            yield component
+
+
+def installs_are_constrained(built: Built) -> None:
+    """Once the base stage is done, pip may replace nothing that was to be kept."""
+    if not built.cell.config.keep:
+        return
+    _none(
+        [
+            call
+            for verb in ("install", "wheel")
+            for call in built.trace.of("pip", verb=verb)
+            if call.stage != "base" and not call.facts["no_deps"] and not call.facts["constraints"]
+        ],
+        "installs without the constraint",
+    )
+
+
+def kept_distributions_are_kept(built: Built) -> None:
+    """No install resolved torch or Triton to whatever an index has newest."""
+    drifted = {n: v for n, v in built.distributions.items() if _PROTECTED.fullmatch(n) and v == "9999"}
+    assert not drifted, f"taken from an index without a pin: {drifted}"
+
+
+def editable_installs_are_compat(built: Built) -> None:
+    """Every editable install is written as a .pth file."""
+    _none(
+        [
+            call
+            for call in built.trace.of("pip", verb="install")
+            if call.facts["editable"] and "editable_mode=compat" not in call.facts["config_settings"]
+        ],
+        "editable without compat",
+    )
+    _none([c for c in built.trace.of("setup.py") if "develop" in c.facts["commands"]], "setup.py develop")
+
+
+def archs_are_the_cells(built: Built) -> None:
+    """Whatever is compiled for a GPU is compiled for the cell's archs and no others."""
+    own = set(built.cell.archs)
+    wrong = []
+    for call in built.trace:
+        said = " ".join((*call.argv, *(call.env.get(name, "") for name in ("GPU_ARCHS", "PYTORCH_ROCM_ARCH"))))
+        if set(re.findall(r"gfx[0-9a-f]+", said)) - own:
+            wrong.append(call)
+    _none(wrong, f"names other archs than {sorted(own)}")
+
+
+def llvm_only_on_request(built: Built) -> None:
+    """HIP_CLANG_PATH is set with BUILD_LLVM alone."""
+    if not built.cell.flags.get("BUILD_LLVM"):
+        _none([call for call in built.trace if "HIP_CLANG_PATH" in call.env], "has HIP_CLANG_PATH")
+        assert "HIP_CLANG_PATH" not in built.image.env
+
+
+def build_packages_stay_behind(built: Built) -> None:
+    """The final image has the Debian packages that were declared for it, and no package manager's cache."""
+    cell = built.cell
+    declared = {*cell.config.apt, *cell.config.base.apt}
+    for component in cell.components:
+        declared |= {*component.recipe.apt.runtime, *component.recipe.apt.vendor}
+        if component.recipe.foundation:
+            declared |= {*component.recipe.apt.build, *component.config.apt}
+    undeclared = sorted(built.packages - declared)
+    assert not undeclared, f"Debian packages of the final image that nothing declares for it: {undeclared}"
+    assert not built.leftovers, f"left behind: {built.leftovers}"
+
+
+CLAIMS: tuple[Callable[[Built], None], ...] = (
+    nothing_failed,
+    pins_are_built,
+    installs_are_constrained,
+    kept_distributions_are_kept,
+    editable_installs_are_compat,
+    archs_are_the_cells,
+    llvm_only_on_request,
+    build_packages_stay_behind,
+)
