@@ -1,4 +1,4 @@
-"""GPUs of a machine that is a folder: which there are, and whose turn it is."""
+"""Several GPUs for one image."""
 
 import threading
 
@@ -16,27 +16,6 @@ GPUS = tuple(
 @pytest.fixture(autouse=True)
 def locks(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
-
-def test_one_gpu_serves_one_image():
-    with device.leased(GPUS, ["gfx942"]) as first, device.leased(GPUS, ["gfx942"]) as second:
-        assert {gpu.index for gpu in (*first, *second)} == {0, 1}
-
-
-def test_a_third_waits_for_its_turn():
-    entered = threading.Event()
-
-    def third():
-        with device.leased(GPUS, ["gfx942"]):
-            entered.set()
-
-    with device.leased(GPUS, ["gfx942"]):
-        with device.leased(GPUS, ["gfx942"]):
-            thread = threading.Thread(target=third)
-            thread.start()
-            assert not entered.wait(0.2)
-        assert entered.wait(10)
-    thread.join()
 
 
 def test_several_gpus_are_of_one_architecture():
@@ -65,11 +44,3 @@ def test_too_few_that_are_free_are_not_kept():
             pass
     assert entered.wait(10)
     thread.join()
-
-
-def test_no_gpu_is_no_lease():
-    with device.leased(GPUS, ["gfx1250"]) as gpus:
-        assert gpus == ()
-        assert device.container_options(gpus) == {}
-    assert device.why_none(GPUS, ["gfx1250"]) == "found gfx942, gfx950, need gfx1250"
-    assert device.why_none((), ["gfx942"]) == "no AMD GPU"
