@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
 from rocmimg.engine.failure import StepFailed
 from rocmimg.engine.portable import closure
 from rocmimg.engine.types import BuildRequest, NetworkMode
@@ -27,7 +29,6 @@ from rocmimg.plan.context import ContextFile
 if TYPE_CHECKING:
     from rocmimg.engine.client import Engine
 
-_DEFAULT_INDEX: Final = "https://pypi.org/simple/"
 _LIMIT_S: Final = 20
 _CURL_NAME: Final = frozenset({5, 6})
 _CURL_TLS: Final = frozenset({35, 58, 60, 77, 83})
@@ -73,7 +74,7 @@ def index_url() -> str:
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or _DEFAULT_INDEX
+    return asked.stdout.strip() or PYPI_SIMPLE_ENDPOINT
 
 
 def _command(tool: str, url: str) -> list[str]:

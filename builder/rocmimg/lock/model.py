@@ -10,7 +10,8 @@ from pydantic import Field
 from rocmimg.matrix.model import Commit, GitUrl, ImageRef, Model, Text
 
 VERSION: Final = 1
-PYPI: Final = "https://pypi.org/simple/"
+DEFAULT_INDEX: Final = "default"
+"""The index of a cell's network settings, else the one that pip takes by itself."""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

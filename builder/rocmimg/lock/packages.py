@@ -10,12 +10,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
-from pypi_simple import DistributionPackage, NoSuchProjectError, PyPISimple
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, DistributionPackage, NoSuchProjectError, PyPISimple
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from rocmimg.errors import SourceError
-from rocmimg.lock.model import PYPI, PackagePin
+from rocmimg.lock.model import DEFAULT_INDEX, PackagePin
 from rocmimg.matrix.model import Network
 
 OLDEST_PYTHON: Final = "3.10"
@@ -31,7 +31,7 @@ def look_up(index: str, requirement: str, network: Network) -> PackagePin:
     """
     wanted = Requirement(requirement)
     name, specifier = wanted.name, wanted.specifier
-    url = network.pip_index_url if index == PYPI and network.pip_index_url else index
+    url = (network.pip_index_url or PYPI_SIMPLE_ENDPOINT) if index == DEFAULT_INDEX else index
     try:
         with PyPISimple(url, session=_session(network)) as client:
             page = client.get_project_page(name, timeout=_TIMEOUT_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rocmimg.errors import LockError, Position
 from rocmimg.lock.file import read_lock
-from rocmimg.lock.model import PYPI, Lock
+from rocmimg.lock.model import DEFAULT_INDEX, Lock
 from rocmimg.lock.wants import requirement, wants_of
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
 from rocmimg.matrix.model import CellConfig
@@ -105,6 +105,6 @@ def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:
 
 
 def _versions(packages: Mapping[str, str], lock: Lock) -> Mapping[str, str]:
-    known = lock.packages.get(PYPI, {})
+    known = lock.packages.get(DEFAULT_INDEX, {})
     found = {name: known.get(requirement(name, spec)) for name, spec in packages.items()}
     return {name: answer.version if (answer := found[name]) else spec for name, spec in packages.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rocmimg.errors import Position
-from rocmimg.lock.model import PYPI
+from rocmimg.lock.model import DEFAULT_INDEX
 from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Network
 
@@ -61,13 +61,13 @@ def _of_cell(cell: Cell) -> Iterator[Want]:
         if not component.local and component.config.repo:
             yield want("git", component.config.repo, component.config.ref, "components", component.name, "ref")
         for name, spec in component.tools.items():
-            yield want("packages", PYPI, requirement(name, spec), "components", component.name, "tools", name)
+            yield want("packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "tools", name)
         for index, name, version in wheels_of(component):
             yield want("packages", index, f"{name}=={version}", "components", component.name, "options", name)
     for table in ("tools", "pip"):
         packages: Mapping[str, str] = getattr(cell.config, table)
         for name, spec in packages.items():
-            yield want("packages", PYPI, requirement(name, spec), table, name)
+            yield want("packages", DEFAULT_INDEX, requirement(name, spec), table, name)
 
 
 def requirement(name: str, spec: str) -> str:

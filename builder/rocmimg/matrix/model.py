@@ -107,7 +107,7 @@ class Rootfs(Model):
     mirror: str = ""
     """Debian mirror; empty for Debian's own."""
     snapshot: str = ""
-    """Snapshot service, for instance https://snapshot.debian.org/archive/debian; the lock names the moment of it that
+    """Snapshot service of Debian's archive (its URL up to /debian); the lock names the moment of it that
     takes the mirror's place."""
 
 
@@ -225,9 +225,13 @@ class Release(Model):
 class Runners(Model):
     """Labels of the machines that an exported pipeline runs on. Fields: arch, target."""
 
+    check: tuple[str, ...] = ("ubuntu-latest",)
+    """For what needs no engine: checks before the build, and promotion."""
     build: tuple[str, ...] = ("self-hosted", "docker")
     gpu: tuple[str, ...] = ("self-hosted", "{arch}")
-    """Machines with the GPU of the cell."""
+    """Machines with a GPU of the cell."""
+    gpu_archs: tuple[str, ...] = ()
+    """Those of the cell's architectures that there are machines for; all when empty."""
 
 
 class CellConfig(Model):

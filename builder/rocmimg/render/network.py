@@ -29,7 +29,7 @@ rocmimg_apt=$(mktemp -d)
 trap 'rm -rf "$rocmimg_apt"' EXIT
 cp -a /etc/apt/. "$rocmimg_apt"
 find "$rocmimg_apt" -type f \\( -name '*.list' -o -name '*.sources' \\) -exec sed -i -E \\
-    -e 's#https?://(deb\\.debian\\.org|([a-z]+\\.)?archive\\.ubuntu\\.com|security\\.ubuntu\\.com)#'{mirror}'#' {{}} +
+    -e 's#https?://[^/ ]+(/(debian|ubuntu)[a-z-]*[/ ]|/(debian|ubuntu)[a-z-]*$)#'{mirror}'\\1#' {{}} +
 printf 'Dir::Etc "%s";\\n' "$rocmimg_apt" > "$rocmimg_apt/mirror.conf"
 cat {mount}/apt.conf >> "$rocmimg_apt/mirror.conf"
 export APT_CONFIG=$rocmimg_apt/mirror.conf

@@ -113,3 +113,25 @@ def test_sources_come_from_git_at_their_pin(build_lab, git_server, kind):
     )
     assert run("git -C /sgl-workspace/labkernels rev-parse HEAD") == (0, f"{wanted}\n")
     assert run(LIBRARIES) == (0, "2\n")
+
+
+def test_a_mirror_takes_the_place_of_debians_host(project, lab, host_engine):
+    sample = project("""
+        targets:
+          t:
+            gpu_archs: [gfx942]
+            base: {image: "rocmimg/lab-base:dev"}
+            image: rocmimg-test/mirror
+            components: {ask: {}}
+            network: {apt_mirror: "http://127.0.0.1:9/mirror"}
+    """)
+    sample.recipe(
+        "ask",
+        "RUN {{ m.net() }}apt-get update --print-uris > /asked\n"
+        "RUN echo; ! apt-get update --print-uris | grep 127.0.0.1\n",
+    )
+    (row,) = sample.json("build")
+    assert row["status"] == "built", row
+    with host_engine.run(ContainerSpec(image="rocmimg-test/mirror:dev-t-mi30x")) as container:
+        asked = container.exec(["cat", "/asked"], timeout=20).stdout.decode()
+    assert "'http://127.0.0.1:9/mirror/debian/dists/testing/InRelease'" in asked

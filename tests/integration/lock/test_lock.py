@@ -27,7 +27,7 @@ def test_everything_is_pinned_and_rendered(upstream: Upstream, capsys: pytest.Ca
     lock = lock_of(upstream)
     assert lock["git"] == {"https://github.com/ROCm/aiter": {"v1.0": {"kind": "tag", "commit": tagged}}}
     assert lock["images"] == {f"{upstream.registry}/rocm/base:7.2": digest}
-    assert lock["packages"]["https://pypi.org/simple/"]["cmake<4"]["version"] == "3.31.0"  # type: ignore[index]
+    assert lock["packages"]["default"]["cmake<4"]["version"] == "3.31.0"  # type: ignore[index]
     assert list(lock["snapshots"].values()) == ["20261101T000000Z"]
     capsys.readouterr()
     assert run(["render", "app-gfx942", "--locked"]) == 0
@@ -163,7 +163,7 @@ def test_versions_fit_the_oldest_python_and_this_platform(upstream: Upstream) ->
     upstream.index.add("cmake", "3.31.6", tag="py3-none-win_amd64")
     upstream.index.add("cmake", "3.31.7rc1")
     assert run(["lock"]) == 0
-    assert lock_of(upstream)["packages"]["https://pypi.org/simple/"]["cmake<4"]["version"] == "3.31.0"  # type: ignore[index]
+    assert lock_of(upstream)["packages"]["default"]["cmake<4"]["version"] == "3.31.0"  # type: ignore[index]
 
 
 def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
