@@ -35,6 +35,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "checks": ("Build and prove", "List what `rocmimg test` checks."),
     "kernels": ("Build and prove", "Run kernels that images compiled ahead of time."),
     "doctor": ("Set up", "Check the engine and this machine."),
+    "ci": ("Set up", "Write a pipeline for GitHub, GitLab or Buildkite."),
+    "bake": ("Set up", "Write docker-bake.json for any BuildKit."),
     "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),
     "push": ("Publish", "Push candidates, and the results of checks."),
     "pull": ("Publish", "Bring candidates to this engine."),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rocmimg.checks.model import CheckResult, ImageResult
 
@@ -40,8 +39,9 @@ def judge(
 ) -> list[Verdict]:
     """One verdict a required tier. ``results`` come oldest first: the latest answer of each check counts.
 
-    A check that could not be run answers nothing, so it does not undo an earlier answer. ``overrides`` (tier -> reason)
-    stand for proofs that are missing, never for failures.
+    A check that could not be run answers nothing, so it does not undo an earlier answer. Each kind of GPU answers for
+    itself: a failure on one is not undone by another. ``overrides`` (tier -> reason) stand for proofs that are missing,
+    never for failures.
     """
     return [_verdict(tier, results, (overrides or {}).get(tier)) for tier in requires]
 
@@ -52,27 +52,28 @@ def may_pass(verdicts: Iterable[Verdict]) -> bool:
 
 
 def _verdict(tier: str, results: Sequence[ImageResult], override: str | None) -> Verdict:
-    answers: dict[str, tuple[CheckResult, ImageResult]] = {}
+    answers: dict[tuple[str, str], tuple[CheckResult, ImageResult]] = {}
     for result in results:
         for check in result.checks:
-            if check.tier == tier and (check.status != "not-run" or check.id not in answers):
-                answers[check.id] = (check, result)
+            key = check.id, result.device if tier == "gpu" else ""
+            if check.tier == tier and (check.status != "not-run" or key not in answers):
+                answers[key] = (check, result)
+    answered = {check.id for check, _ in answers.values() if check.status != "not-run"}
     failed = [f"{check.id}: {check.reason}" for check, _ in answers.values() if check.status == "failed"]
-    missing = [f"{check.id}: not run: {check.reason}" for check, _ in answers.values() if check.status == "not-run"]
-    if not answers:
-        missing = ["not run on this digest"]
-    counted = [result for _, result in answers.values()]
-    passed = Counter(check.status for check, _ in answers.values())
-    common = {
+    missing = [f"{check.id}: not run: {check.reason}" for check, _ in answers.values() if check.id not in answered] or (
+        [] if answers else ["not run on this digest"]
+    )
+    counted = [(check, result) for check, result in answers.values() if check.status != "not-run"]
+    common: dict[str, Any] = {
         "tier": tier,
-        "passed": passed["passed"] + passed["waived"],
-        "devices": tuple(sorted({result.device for result in counted if result.device})) if tier == "gpu" else (),
-        "when": max((result.started for result in counted), default=""),
+        "passed": len({check.id for check, _ in counted if check.status in ("passed", "waived")}),
+        "devices": tuple(sorted({result.device for _, result in counted if result.device})) if tier == "gpu" else (),
+        "when": max((result.started for _, result in counted), default=""),
     }
     if failed:
-        return Verdict(state="failed", reasons=tuple(failed), **common)  # type: ignore[arg-type]
+        return Verdict(state="failed", reasons=tuple(failed), **common)
     if missing and override:
-        return Verdict(state="overridden", reasons=(override,), **common)  # type: ignore[arg-type]
+        return Verdict(state="overridden", reasons=(override,), **common)
     if missing:
-        return Verdict(state="missing", reasons=tuple(missing), **common)  # type: ignore[arg-type]
-    return Verdict(state="proven", **common)  # type: ignore[arg-type]
+        return Verdict(state="missing", reasons=tuple(missing), **common)
+    return Verdict(state="proven", **common)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from release.project import base, engine, project
+from release.project import project
 from release.registries import FaultyProxy, running
 from rocmimg.registry import parse, transport
 from rocmimg.registry.client import Registries, Repository
 
-__all__ = ["base", "engine", "project"]
+__all__ = ["project"]
 
 
 @pytest.fixture(autouse=True)

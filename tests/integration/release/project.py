@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,38 +12,8 @@ import pytest
 
 from rocmimg.checks.model import CheckResult, ImageResult, Status, Tier
 from rocmimg.cli import run
-from rocmimg.engine import BuildRequest, connect
 from rocmimg.engine.client import Engine
-from rocmimg.engine.portable import closure
-from rocmimg.errors import EngineError
-from rocmimg.plan import LABEL_CELL, ContextFile
-
-BASE = f"rocmimg-release-test:base-{os.getpid()}"
-TOOLS = "bash cat chmod cp env id ls mkdir mv rm sleep tail timeout true"
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    try:
-        with connect() as found:
-            yield found
-    except EngineError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def base(engine: Engine) -> Iterator[str]:
-    """An image of this machine's own shell, so that no registry is needed."""
-    found = [Path(path) for tool in TOOLS.split() if (path := shutil.which(tool))]
-    text = "FROM scratch\nCOPY root /\n"
-    users = (
-        ContextFile(path="root/etc/passwd", data=b"root:x:0:0:root:/root:/bin/sh\n"),
-        ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
-    )
-    context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
-    engine.build(BuildRequest(dockerfile=text, context=context, tags=(BASE,)), lambda _: None)
-    yield BASE
-    engine.remove(BASE, force=True)
+from rocmimg.plan import LABEL_CELL
 
 
 @dataclass
@@ -55,6 +23,7 @@ class Project:
     folder: Path
     engine: Engine
     host: str
+    base: str
 
     def rocmimg(self, *words: str, code: int = 0) -> None:
         assert run(list(words)) == code, words
@@ -119,14 +88,14 @@ class Project:
 
 @pytest.fixture
 def project(
-    tmp_path: Path, registry: str, engine: Engine, base: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, registry: str, host_engine: Engine, small_base: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
     folder = tmp_path / "project"
     folder.mkdir()
-    write_matrix(folder, registry, base)
+    write_matrix(folder, registry, small_base)
     monkeypatch.chdir(folder)
-    yield Project(folder, engine, registry)
-    remove_images(engine, registry)
+    yield Project(folder, host_engine, registry, small_base)
+    remove_images(host_engine, registry)
 
 
 def remove_images(engine: Engine, host: str) -> None:

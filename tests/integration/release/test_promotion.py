@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from release.conftest import repository
-from release.project import BASE, Project, remove_images, write_matrix
+from release.project import Project, remove_images, write_matrix
 from release.registries import Fault, FaultyProxy, TokenServer, docker_login, running, small_disk
 from rocmimg.errors import (
     BuildError,
@@ -159,7 +159,7 @@ def test_the_same_candidate_is_pushed_once(project: Project, capsys: Capture) ->
 
 
 def test_candidates_in_a_repository_of_their_own(project: Project) -> None:
-    write_matrix(project.folder, project.host, BASE, candidates=f"{project.host}/lab/candidates")
+    write_matrix(project.folder, project.host, project.base, candidates=f"{project.host}/lab/candidates")
     project.candidate("v1")
     assert public(project).tags() == []
     project.release("v1")
@@ -182,7 +182,7 @@ def test_what_breaks_in_the_middle_leaves_the_names_as_they_were(
     after: bool,
 ) -> None:
     with FaultyProxy(project.host).running() as proxy:
-        write_matrix(project.folder, proxy.host, BASE)
+        write_matrix(project.folder, proxy.host, project.base)
         project.host = proxy.host
         project.candidate("v1")
         project.release("v1")
@@ -200,7 +200,7 @@ def test_what_breaks_in_the_middle_leaves_the_names_as_they_were(
 
 def test_uploads_of_layers_that_are_cut_off_are_repeated(project: Project) -> None:
     with FaultyProxy(project.host).running() as proxy:
-        write_matrix(project.folder, proxy.host, BASE)
+        write_matrix(project.folder, proxy.host, project.base)
         project.host = proxy.host
         project.build()
         project.check()
@@ -217,7 +217,7 @@ def test_uploads_of_layers_that_are_cut_off_are_repeated(project: Project) -> No
 
 def test_a_push_that_never_succeeds_leaves_no_candidate(project: Project, capsys: Capture) -> None:
     with FaultyProxy(project.host).running() as proxy:
-        write_matrix(project.folder, proxy.host, BASE)
+        write_matrix(project.folder, proxy.host, project.base)
         project.host = proxy.host
         project.build()
         proxy.faults.append(Fault("PUT", "manifests", times=1000, status=400))
@@ -231,7 +231,7 @@ def test_a_push_that_never_succeeds_leaves_no_candidate(project: Project, capsys
 def test_a_full_disk_of_the_registry(project: Project, tmp_path: Path, docker_config: Path, capsys: Capture) -> None:
     """The engine itself pauses for 50 s in all before it gives up."""
     with small_disk(tmp_path / "disk", "2m") as disk, running(tmp_path / "small", storage=disk) as host:
-        write_matrix(project.folder, host, BASE)
+        write_matrix(project.folder, host, project.base)
         project.host = host
         project.build()
         project.rocmimg("push", "--candidate", "app-gfx942", code=DiskFullError.exit_code)
@@ -247,7 +247,7 @@ def test_who_may_not_push_is_told_before_anything_is_sent(
     capsys: Capture,
 ) -> None:
     with TokenServer().running() as tokens, running(tmp_path / "closed", token_server=tokens) as host:
-        write_matrix(project.folder, host, BASE)
+        write_matrix(project.folder, host, project.base)
         project.host = host
         project.build()
         project.rocmimg("push", "--candidate", "app-gfx942", code=RegistryDenied.exit_code)

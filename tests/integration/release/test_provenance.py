@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release.conftest import repository
-from release.project import BASE, Project, write_matrix
+from release.project import Project, write_matrix
 from rocmimg.cli import run
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import ConfigError
@@ -30,7 +30,7 @@ def test_manifest_labels_and_statement_agree(project: Project) -> None:
     with project.engine.run(ContainerSpec(image=reference)) as container:
         said = json.loads(container.exec(["cat", "/usr/share/rocmimg/manifest.json"], timeout=20).stdout)
     assert said["cell"] == detail.labels["io.rocmimg.cell"] == "app-gfx942"
-    assert said["base"] == {"name": BASE, "digest": "", "cell": ""}
+    assert said["base"] == {"name": project.base, "digest": "", "cell": ""}
     assert said["version"] == "v1"
 
     repo = repository(project.host, "lab/app")
@@ -41,15 +41,15 @@ def test_manifest_labels_and_statement_agree(project: Project) -> None:
     assert statement["subject"] == [{"name": f"{project.host}/lab/app", "digest": {"sha256": digest[7:]}}]
     build = statement["predicate"]["buildDefinition"]
     assert build["internalParameters"]["plan"] == detail.labels[LABEL_DIGEST]
-    base = project.engine.image(BASE)
+    base = project.engine.image(project.base)
     assert base
     (dependency,) = build["resolvedDependencies"]
-    assert dependency == {"uri": f"docker://{BASE}", "digest": {"sha256": base.id[7:]}}
+    assert dependency == {"uri": f"docker://{project.base}", "digest": {"sha256": base.id[7:]}}
 
 
 def test_no_secret_reaches_the_image(project: Project, docker_config: Path) -> None:
     """Credentials of proxies, indexes and mirrors are used by steps and are nowhere afterwards."""
-    write_matrix(project.folder, project.host, BASE)
+    write_matrix(project.folder, project.host, project.base)
     text = (project.folder / "images.yaml").read_text()
     network = {
         "http_proxy": f"http://user:{SECRET}@127.0.0.1:9",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from release.conftest import repository
-from release.project import BASE, Project, write_matrix
+from release.project import Project, write_matrix
 from rocmimg.registry.types import OCI_MANIFEST, Manifest
 from rocmimg.release.candidates import tags_of
 
@@ -27,7 +27,7 @@ def pruned(project: Project, capsys: pytest.CaptureFixture[str], *words: str) ->
 
 
 def test_old_candidates_go_and_public_names_stay(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    write_matrix(project.folder, project.host, BASE, keep_candidates=1)
+    write_matrix(project.folder, project.host, project.base, keep_candidates=1)
     repo = repository(project.host, "lab/app")
     for version in ("v1", "v2", "v3"):
         project.candidate(version)
@@ -57,7 +57,7 @@ def test_old_candidates_go_and_public_names_stay(project: Project, capsys: pytes
 
 
 def test_old_dated_tags_go_unless_an_alias_needs_them(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    write_matrix(project.folder, project.host, BASE, keep_dated_days=30)
+    write_matrix(project.folder, project.host, project.base, keep_dated_days=30)
     repo = repository(project.host, "lab/app")
     for version in ("a", "b", "c"):
         project.candidate(version)
@@ -96,7 +96,7 @@ def test_what_got_a_name_in_the_meantime_stays(project: Project) -> None:
     from rocmimg.registry.client import Registries
     from rocmimg.release.prune import carry_out, plan_prune
 
-    write_matrix(project.folder, project.host, BASE, keep_candidates=1)
+    write_matrix(project.folder, project.host, project.base, keep_candidates=1)
     for version in ("v1", "v2"):
         project.candidate(version)
     plan = make_plan(load(project.folder / "images.yaml"), CELLS)

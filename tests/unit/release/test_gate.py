@@ -79,3 +79,12 @@ def test_what_the_image_has_nothing_of_and_what_is_waived_pass_and_say_so() -> N
 
 def test_a_tier_that_is_not_required_does_not_matter() -> None:
     assert states(result(("a", "import", "passed"), ("b", "gpu", "failed")), requires=("import",)) == ["proven"]
+
+
+def test_a_failure_on_one_gpu_is_not_undone_by_another() -> None:
+    bad = result(("b", "gpu", "failed"), device="MI300X")
+    good = result(("b", "gpu", "passed"), started="2026-11-02T00:00:00Z", device="MI355X")
+    assert states(bad, good, requires=("gpu",)) == ["failed"]
+    again = result(("b", "gpu", "passed"), started="2026-11-03T00:00:00Z", device="MI300X")
+    (verdict,) = judge(("gpu",), [bad, good, again])
+    assert str(verdict) == "gpu: 1 passed on MI300X, MI355X"

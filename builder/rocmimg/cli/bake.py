@@ -1,0 +1,44 @@
+"""``rocmimg bake``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options, selection_options
+
+
+@click.command()
+@selection_options
+@matrix_options
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/bake"),
+    show_default=True,
+    help="Folder of docker-bake.json and the contexts.",
+)
+@click.option("--cache", metavar="REPOSITORY", default="", help="Keep the cache of every stage in this repository.")
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    cells: tuple[str, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+    variants: tuple[str, ...],
+    output: Path,
+    cache: str,
+) -> None:
+    """Write docker-bake.json and its contexts: the same images for `docker buildx bake` with any builder."""
+    from rocmimg.plan import make_plan
+    from rocmimg.release.bake import write_bake
+
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    plan = make_plan(matrix, chosen)
+    path = write_bake(plan.images, output, cache=cache)
+    click.echo(f"{path}\nrun: cd {path.parent} && docker buildx bake")
+    for image in plan.images:
+        if image.rootfs and not image.rootfs.archive.exists():
+            click.echo(f"note: {image.id} needs a root file system that `rocmimg build {image.id}` makes", err=True)

@@ -1,0 +1,50 @@
+"""``rocmimg ci``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rocmimg.cli.options import load_selected, matrix_options
+
+
+@click.command()
+@click.argument("form", type=click.Choice(["github", "gitlab", "buildkite"]))
+@click.option("--target", "targets", multiple=True, help="Only these targets and what they start from.")
+@click.option("--variant", "variants", multiple=True, help="Opt-in cells of these variants.")
+@click.option("--install", metavar="COMMAND", help="How a job gets rocmimg; from the package index when not given.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Where to write it, - for standard output; where that CI looks for it when not given.",
+)
+@matrix_options
+def command(
+    file: Path,
+    sets: tuple[str, ...],
+    form: str,
+    targets: tuple[str, ...],
+    variants: tuple[str, ...],
+    install: str | None,
+    output: Path | None,
+) -> None:
+    """Write a pipeline: check, build in the order of bases, test on GPU machines, promote.
+
+    Machines are chosen by the labels under `runners` in images.yaml.
+    """
+    from rocmimg.plan import make_plan
+    from rocmimg.release.pipeline import FORMS, make_pipeline, write
+
+    matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
+    plan = make_plan(matrix, chosen)
+    pipeline = make_pipeline(plan, chosen, install=install) if install else make_pipeline(plan, chosen)
+    text = write(pipeline, form)
+    if output == Path("-"):
+        click.echo(text, nl=False)
+        return
+    path = output or matrix.folder / FORMS[form][0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(path)

@@ -1,0 +1,124 @@
+"""Pipelines and bake files from a plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from rocmimg.errors import ConfigError
+from rocmimg.matrix import Matrix
+from rocmimg.plan import Plan, make_plan
+from rocmimg.release.bake import bake_file
+from rocmimg.release.pipeline import FORMS, Pipeline, make_pipeline, write
+
+MATRIX = """
+targets:
+  lower:
+    gpu_archs: [{gfx9: [gfx942, gfx950]}]
+    base: debian:13
+    registry: registry.example
+    tags: ["{version}-lower"]
+    release: {requires: [image]}
+  upper:
+    gpu_archs: [gfx942, gfx950]
+    base: {cell: lower}
+    registry: registry.example
+    network: {engine_mode: host}
+    runners: {build: [big], gpu: [amd, "{arch}"], gpu_archs: [gfx942]}
+"""
+CELLS = ("upper-gfx942", "upper-gfx950")
+
+
+@pytest.fixture
+def plan(load_matrix: Callable[..., Matrix]) -> Plan:
+    return make_plan(load_matrix(MATRIX), CELLS)
+
+
+@pytest.fixture
+def pipeline(plan: Plan) -> Pipeline:
+    return make_pipeline(plan, CELLS, install="pip install .")
+
+
+def written(pipeline: Pipeline, form: str) -> dict[Any, Any]:
+    found = yaml.safe_load(write(pipeline, form))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_bases_come_first_and_are_built_once(pipeline: Pipeline) -> None:
+    assert [[build.cell for build in level] for level in pipeline.levels] == [["lower-gfx9"], list(CELLS)]
+    assert pipeline.levels[1][0].commands == (
+        "rocmimg pull --locked lower-gfx9",
+        "rocmimg build --locked lower-gfx9 upper-gfx942",
+        "rocmimg test --locked --junit build/junit.xml upper-gfx942",
+        "rocmimg push --locked --candidate upper-gfx942",
+    )
+
+
+def test_gpu_tests_go_to_machines_that_there_are(pipeline: Pipeline) -> None:
+    assert [(test.cell, test.runner) for test in pipeline.tests] == [("upper-gfx942", ("amd", "gfx942"))]
+
+
+def test_only_what_was_asked_for_is_promoted(pipeline: Pipeline) -> None:
+    assert pipeline.promote == ("rocmimg promote --locked --target upper",)
+
+
+def test_github_needs_each_level_and_promotes_last(pipeline: Pipeline) -> None:
+    jobs = written(pipeline, "github")["jobs"]
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "check": None,
+        "build-0": "check",
+        "build-1": "build-0",
+        "test": "build-1",
+        "promote": "test",
+    }
+    assert jobs["check"]["runs-on"] == ["ubuntu-latest"]
+    assert json.loads(jobs["build-1"]["strategy"]["matrix"]["include"][0]["runner"]) == ["big"]
+    assert all("registry.example" in json.dumps(jobs[name]) for name in ("build-0", "test", "promote"))
+    assert "secrets." not in json.dumps(jobs["check"])
+
+
+def test_gitlab_starts_a_cell_when_its_own_base_is_there(pipeline: Pipeline) -> None:
+    jobs = written(pipeline, "gitlab")
+    assert jobs["build lower-gfx9"]["needs"] == ["check"]
+    assert jobs["build upper-gfx950"]["needs"] == ["build lower-gfx9"]
+    assert jobs["test upper-gfx942 on gfx942"]["needs"] == ["build upper-gfx942"]
+    assert jobs["test upper-gfx942 on gfx942"]["tags"] == ["amd", "gfx942"]
+
+
+def test_buildkite_waits_for_every_test(pipeline: Pipeline) -> None:
+    steps = {step["key"]: step for step in written(pipeline, "buildkite")["steps"]}
+    assert steps["build-upper-gfx942"]["depends_on"] == "build-lower-gfx9"
+    assert steps["promote"]["depends_on"] == ["test-upper-gfx942-gfx942"]
+    assert "$$REGISTRY_PASSWORD" in steps["promote"]["command"]
+    assert "$${failed:-0}" in steps["test-upper-gfx942-gfx942"]["command"]
+
+
+def test_every_form_is_the_same_twice_and_says_where_it_comes_from(pipeline: Pipeline) -> None:
+    for form in FORMS:
+        text = write(pipeline, form)
+        assert text == write(pipeline, form)
+        assert text.startswith(f"# Written by `rocmimg ci {form}`")
+        assert "&id" not in text
+
+
+def test_an_unknown_field_of_a_label_is_named(load_matrix: Callable[..., Matrix]) -> None:
+    matrix = load_matrix(MATRIX.replace("{arch}", "{gpu}"))
+    with pytest.raises(ConfigError, match=r"images\.yaml:13: a label of runners\.gpu has an unknown field.*gpu"):
+        make_pipeline(make_plan(matrix, CELLS), CELLS)
+
+
+def test_bake_links_cells_instead_of_pulling_them(plan: Plan) -> None:
+    found = bake_file(plan.images, cache="registry.example/cache")
+    assert found["group"]["default"]["targets"] == ["lower-gfx9", *CELLS]
+    upper = found["target"]["upper-gfx942"]
+    assert upper["contexts"] == {"registry.example/rocmimg:dev-lower": "target:lower-gfx9"}
+    assert upper["network"] == "host"
+    assert upper["tags"] == ["registry.example/rocmimg:dev-upper-mi30x"]
+    assert upper["cache-from"] == [{"type": "registry", "ref": "registry.example/cache:upper-gfx942"}]
+    lower = bake_file(plan.images)["target"]["lower-gfx9"]
+    assert not {"cache-to", "contexts", "network"} & lower.keys()
