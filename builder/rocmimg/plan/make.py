@@ -52,13 +52,16 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         root = _rootfs(cell.config.base.rootfs)
         context.append(ContextFile(path=ROOTFS, data=root.archive))
         inputs["rootfs"] = root.key
+    sources: dict[str, str] = {}
     for component in cell.components:
         if component.local:
-            prefix = source_folder(component)
-            place = cell.position("components", component.name, "source")
-            files = local_files(matrix.folder / component.local, str(prefix), place)
-            inputs[f"source of {component.name}"] = digest(files)
-            context += files
+            prefix = str(source_folder(cell, component))
+            if prefix not in sources:
+                place = cell.position("components", component.name, "source")
+                files = local_files(matrix.folder / component.local, prefix, place)
+                sources[prefix] = digest(files)
+                context += files
+            inputs[f"source of {component.name}"] = sources[prefix]
     for name in sorted({name for component in cell.components for name in component.recipe.files}):
         path = matrix.catalogue.file(name)
         assert path is not None, "the catalogue has looked"  # noqa: S101

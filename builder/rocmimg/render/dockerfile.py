@@ -84,7 +84,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
             "needs": cell.needs(component),
             "archs": component.archs,
             "gpu_archs": ";".join(component.archs),
-            "source_folder": source_folder(component),
+            "source_folder": source_folder(cell, component),
         }
         template = f"components/{component.recipe.name}.j2"
         install = Markup(_tidy(render_template(folders, template, values | {"part": "install"})))  # noqa: S704
@@ -117,9 +117,11 @@ def base_reference(matrix: Matrix, cell: Cell, *, rootfs: bool) -> str:
     return base.image
 
 
-def source_folder(component: ResolvedComponent) -> str | None:
-    """Where a component's local sources lie in the build context; None for git."""
-    return f"{SOURCES}/{component.name}" if component.local else None
+def source_folder(cell: Cell, component: ResolvedComponent) -> str | None:
+    """Where a component's local sources lie in the build context; None for git. Components of one source share it."""
+    if not component.local:
+        return None
+    return f"{SOURCES}/{next(other.name for other in cell.components if other.local == component.local)}"
 
 
 def kept(cell: Cell) -> tuple[str, ...]:

@@ -162,6 +162,7 @@ class TestSglang:
         assert image.dockerfile.count("/sgl-workspace/sglang\n") >= 3
         assert "sgl-project" not in image.dockerfile
         assert {"source of sglang", "source of sgl-kernel", "source of sgl-gateway"} <= set(image.inputs)
+        assert len([file for file in image.context if file.path.startswith("sources/")]) == 1, "travels once"
 
     def test_a_nightlys_version_reaches_nothing_else(self, changed):
         text = changed("rocm720-gfx942", "components.sglang.options.version=0.5.18.dev1").text
