@@ -46,8 +46,6 @@ class PlannedComponent(_Record):
     """Where its sources lie in the image."""
     ref: str
     """Empty for local sources."""
-    patched: bool = False
-    """Commits of its own lie on top of ``ref``."""
     archs: tuple[str, ...]
     """What it is compiled for."""
     requires: tuple[str, ...]
@@ -141,7 +139,6 @@ def planned(image: ImagePlan, digest: str) -> PlannedImage:
                 install=component.install or "",
                 checkout=f"{config.workdir}/{component.directory}",
                 ref="" if component.local else component.config.ref,
-                patched=bool(component.config.picks or component.config.reverts),
                 archs=component.archs or cell.archs,
                 requires=component.config.requires,
             )

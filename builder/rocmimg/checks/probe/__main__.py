@@ -5,7 +5,7 @@ Keys of the answer, each a section that failed alone where it is {"error": ...}:
 - ``surroundings``: env, interactive, login, etc_environment, uid, groups, known_groups, user, writable, kfd
 - ``files``: bytes, count, leftovers, objects (shared objects and code objects), unreadable, tensile, locks,
   amdgpu_ids, rdma_providers
-- ``git``: component -> head, tag and recent commits of its checkout
+- ``git``: component -> head and tag of its checkout
 - ``interpreter``: version, executable, prefix, site
 - ``distributions``: name, version, path, requires, requires_written, broken_header, packages, checkout
 - ``overwritten``: files of Triton that are not what a record says
@@ -91,7 +91,6 @@ class Probe:
                 found[name] = {
                     "head": _git(folder, "rev-parse", "HEAD") or _head_file(folder),
                     "tag": _git(folder, "describe", "--tags", "--exact-match", "HEAD"),
-                    "recent": _git(folder, "rev-list", "--first-parent", "--max-count=64", "HEAD").split(),
                 }
         return found
 

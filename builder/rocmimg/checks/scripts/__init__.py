@@ -1,0 +1,1 @@
+"""Programs that single checks run inside an image."""
