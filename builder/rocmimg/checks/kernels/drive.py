@@ -52,18 +52,19 @@ class Driver:
         left = list(self.ids)
         while left:
             done = self.execute([*self.argv, *(word for one in left for word in ("--only", one))])
-            told = list(self._told(done))
+            told = [result for result in self._told(done) if result.id in left]
             yield from told
-            if not told or told[-1].hung:
-                seen = {result.id for result in told}
-                why = f"{told[-1].id} hung on the GPU before it" if told else _end(done)
-                for one in left:
-                    if one not in seen:
-                        # A script that says nothing at all is broken, and so is what it was to show.
-                        status: Literal["not-run", "failed"] = "not-run" if told else "failed"
-                        yield KernelResult(id=one, status=status, reason=why, output=_last(done))
-                return
             left = [one for one in left if one not in {result.id for result in told}]
+            if not told:
+                # A script that says nothing at all is broken, and so is what it was to show.
+                yield from (
+                    KernelResult(id=one, status="failed", reason=_end(done), output=_last(done)) for one in left
+                )
+                return
+            if told[-1].hung:
+                why = f"{told[-1].id} hung on the GPU before it"
+                yield from (KernelResult(id=one, status="not-run", reason=why) for one in left)
+                return
 
     def _told(self, done: ExecResult) -> Iterator[KernelResult]:
         current = ""
