@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
 
+if TYPE_CHECKING:
+    from rocmimg.matrix import Matrix
+    from rocmimg.plan import Plan
+    from rocmimg.plan.changed import Rebuild
+
 
 @click.command()
 @selection_options
 @matrix_options
+@click.option(
+    "--changed",
+    metavar="component=NAME",
+    multiple=True,
+    help="Say instead what another pin of this component would rebuild. Repeatable.",
+)
+@click.option("--changed-since", metavar="COMMIT", help="Say instead what changed in the matrix since COMMIT rebuilds.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: id, action, reasons, digest.")
 def command(
     file: Path,
@@ -21,15 +34,23 @@ def command(
     targets: tuple[str, ...],
     archs: tuple[str, ...],
     variants: tuple[str, ...],
+    changed: tuple[str, ...],
+    changed_since: str | None,
     as_json: bool,
 ) -> None:
-    """Say for each cell whether it would be built, and which input changed."""
+    """Say for each cell whether it would be built, and which input changed.
+
+    With --changed or --changed-since: which stages of which cells a change rebuilds, without asking the engine.
+    """
     from rocmimg.build import decide_all
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
+    if changed or changed_since:
+        _print_rebuilds(_rebuilds(matrix, plan, file, changed, changed_since), as_json)
+        return
     with connect() as engine:
         decisions = decide_all(plan, engine.images())
     if as_json:
@@ -48,3 +69,57 @@ def command(
     from rocmimg.report.table import print_table
 
     print_table(("cell", "action", "why"), [(d.id, d.action, "; ".join(d.reasons)) for d in decisions])
+
+
+def _rebuilds(
+    matrix: Matrix, plan: Plan, file: Path, changed: tuple[str, ...], changed_since: str | None
+) -> tuple[Rebuild, ...]:
+    from rocmimg.plan.changed import after_change_of, between
+
+    if changed and changed_since:
+        raise click.UsageError("--changed and --changed-since exclude each other.")
+    if changed_since:
+        return between(_plan_at(file, changed_since, [image.id for image in plan.images]), plan)
+    names = []
+    for text in changed:
+        kind, _, name = text.partition("=")
+        if kind != "component" or not name:
+            raise click.UsageError(f"--changed {text}: write component=NAME.")
+        names.append(name)
+    return after_change_of(matrix, plan, names)
+
+
+def _plan_at(file: Path, commit: str, cells: list[str]) -> Plan:
+    """The plan of those of ``cells`` that the matrix had at ``commit``."""
+    from rocmimg.matrix import load
+    from rocmimg.matrix.history import at_commit, bring_folders
+    from rocmimg.plan import make_plan
+
+    with at_commit(file, commit) as old:
+        before = load(old)
+        there = [cell for cell in before.cells if cell.id in cells]
+        local = {component.local for cell in there for component in cell.components if component.local}
+        bring_folders(file, commit, sorted(local), old.parent)
+        return make_plan(before, [cell.id for cell in there])
+
+
+def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:
+    affected = [rebuild for rebuild in rebuilds if rebuild.stages]
+    if as_json:
+        rows = [{"id": r.id, "rebuilt": dict(r.stages), "kept": list(r.kept)} for r in rebuilds]
+        click.echo(json.dumps(rows, indent=2))
+    elif affected:
+        from rocmimg.report.table import print_table
+
+        shown = [
+            (
+                r.id,
+                ", ".join(r.stages),
+                f"{len(r.kept)} of {len(r.stages) + len(r.kept)}",
+                next(iter(r.stages.values())),
+            )
+            for r in affected
+        ]
+        print_table(("cell", "stages rebuilt", "kept", "because"), shown)
+    else:
+        click.echo("nothing is rebuilt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,11 +29,26 @@ def at_commit(path: Path, commit: str) -> Iterator[Path]:
         raise SourceError(
             f"{commit} has no {path.name}", next_step="name a later commit", position=Position("command line")
         )
-    archive = _git(folder, commit, "archive", "--format=tar", commit, "--", *present)
     with TemporaryDirectory(prefix="rocmimg-") as place:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(place, filter="data")
+        _extract(folder, commit, present, Path(place))
         yield Path(place) / path.name
+
+
+def bring_folders(path: Path, commit: str, names: Iterable[str], to: Path) -> None:
+    """Put those of the folders ``names``, relative to the matrix ``path``, that ``commit`` has below ``to``.
+
+    Raises:
+        SourceError: they cannot be read, for instance because they lie outside the matrix's own folder.
+    """
+    folder = path.resolve().parent
+    if present := [name for name in names if _git(folder, commit, "ls-tree", "--name-only", commit, "--", name)]:
+        _extract(folder, commit, present, to)
+
+
+def _extract(folder: Path, commit: str, names: list[str], to: Path) -> None:
+    archive = _git(folder, commit, "archive", "--format=tar", commit, "--", *names)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(to, filter="data")
 
 
 def _git(folder: Path, commit: str, *words: str) -> bytes:

@@ -1,0 +1,140 @@
+"""What a change rebuilds: stages of cells, from the plan alone.
+
+A stage is rebuilt when its own text or one of its files changes, when a stage whose results it uses is rebuilt, and
+when the image that the cell starts from is. The engine may rebuild less: a stage whose results come out as the same
+bytes stops there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rocmimg.errors import ConfigError, Position
+from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.validate import did_you_mean
+from rocmimg.plan.model import ImagePlan, Plan
+from rocmimg.render.dockerfile import FILES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """One cell after a change."""
+
+    id: str
+    stages: Mapping[str, str]
+    """Stages that are rebuilt, in the order of the Dockerfile, and why."""
+    kept: tuple[str, ...]
+    """Stages that the build cache still has."""
+
+
+def after_change_of(matrix: Matrix, plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...]:
+    """What the cells of ``plan`` rebuild when the pins or options of these components change.
+
+    Raises:
+        ConfigError: no cell of the plan has such a component.
+    """
+    known = {component.name for image in plan.images for component in image.cell.components}
+    for name in components:
+        if name not in known:
+            raise ConfigError(
+                f"--changed: no selected cell has a component {name!r}",
+                next_step=did_you_mean(name, sorted(known)),
+                position=Position("command line"),
+            )
+    seeds: dict[str, dict[str, str]] = {}
+    for image in plan.images:
+        cell = matrix.cell(image.id)
+        seeds[image.id] = {
+            _stage_of(component, image): f"component {_owner(component, cell)} changed"
+            for component in cell.components
+            if component.name in components or _owner(component, cell) in components
+        }
+    return _spread(plan, seeds)
+
+
+def between(before: Plan, after: Plan) -> tuple[Rebuild, ...]:
+    """What the cells of ``after`` rebuild, given that those of ``before`` were built."""
+    old = {image.id: image for image in before.images}
+    seeds = {
+        image.id: _changed(old[image.id], image)
+        if image.id in old
+        else {stage.name: "the cell is new" for stage in image.stages}
+        for image in after.images
+    }
+    return _spread(after, seeds)
+
+
+def _owner(component: ResolvedComponent, cell: Cell) -> str:
+    """The component that ``component`` has its sources from; itself where they are its own."""
+    source = cell.node.find(("components", component.name, "source")).value
+    return source.partition(":")[2] if isinstance(source, str) and source.startswith("component:") else component.name
+
+
+def _stage_of(component: ResolvedComponent, image: ImagePlan) -> str:
+    if component.recipe.foundation:
+        return "base"
+    return component.name if any(stage.name == component.name for stage in image.stages) else "final"
+
+
+def _changed(before: ImagePlan, after: ImagePlan) -> dict[str, str]:
+    """Stages whose own inputs differ."""
+    seeds: dict[str, str] = {}
+    components = {component.name: component for component in after.cell.components}
+    for name, value in after.inputs.items():
+        if before.inputs.get(name) == value or name == "manifest":
+            continue
+        kind, _, which = name.partition(" ")
+        if kind == "stage":
+            seeds[which] = "its instructions changed"
+        elif kind == "source":
+            component = components[which.removeprefix("of ")]
+            seeds.setdefault(_stage_of(component, after), f"the local source of {component.name} changed")
+        elif kind == "file":
+            for stage in after.stages:
+                if f"{FILES}/{which}" in stage.text:
+                    seeds.setdefault(stage.name, f"{which} changed")
+        else:
+            seeds.setdefault("base", f"{name} changed")
+    if not seeds and before.inputs != after.inputs:
+        seeds["final"] = "what the image says of itself changed"
+    return seeds
+
+
+def _spread(plan: Plan, seeds: Mapping[str, Mapping[str, str]]) -> tuple[Rebuild, ...]:
+    found: dict[str, Rebuild] = {}
+    for image in plan.images:
+        own = dict(seeds[image.id])
+        if image.needs and found[image.needs].stages:
+            own.setdefault("base", f"cell {image.needs} is rebuilt")
+        reasons: dict[str, str] = {}
+        uses = _uses(image)
+        # Components come after those that they need, so one pass in this order is enough.
+        order = ["base", *(component.name for component in image.cell.components), "final"]
+        for stage in order:
+            cause = next((used for used in uses.get(stage, ()) if used in reasons), None)
+            if stage in own or cause:
+                reasons[stage] = own.get(stage) or ("base is rebuilt" if cause == "base" else f"it uses {cause}")
+        names = [stage.name for stage in image.stages]
+        found[image.id] = Rebuild(
+            id=image.id,
+            stages={name: reasons[name] for name in names if name in reasons},
+            kept=tuple(name for name in names if name not in reasons),
+        )
+    return tuple(found.values())
+
+
+def _uses(image: ImagePlan) -> dict[str, tuple[str, ...]]:
+    """Each stage and the stages that it starts from or takes from."""
+    cell = image.cell
+    built = {stage.name for stage in image.stages}
+    uses = {
+        component.name: ("base", *_names(cell.needs(component), built))
+        for component in cell.components
+        if component.name in built
+    }
+    return {**uses, "final": ("base", *_names(cell.components, built))}
+
+
+def _names(components: Iterable[ResolvedComponent], built: set[str]) -> list[str]:
+    return [component.name for component in components if component.name in built]
