@@ -79,22 +79,8 @@ def promote(ready: Sequence[Ready], overrides: Mapping[str, str]) -> None:
     Raises:
         RegistryError: something could not be written; names are then what they were.
     """
-    for cell in ready:
-        _take_over(cell)
-        record = Promotion(
-            kind="promotion",
-            cell=cell.image.id,
-            version=cell.image.cell.config.version,
-            when=records.now(),
-            who=records.actor(),
-            tags=tuple(str(move) for move in cell.tags),
-            aliases={str(move): move.before.digest if move.before else "" for move in cell.aliases},
-            tiers={verdict.tier: str(verdict) for verdict in cell.verdicts},
-            overrides={v.tier: overrides[v.tier] for v in cell.verdicts if v.state == "overridden"},
-        )
-        if cell.tags or cell.aliases:
-            subject = cell.candidate.manifest.descriptor
-            records.attach(cell.public, subject, records.PROMOTION, record.as_json(), when=record.when)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda cell: _take_over_and_record(cell, overrides), ready))
     carry_out([move for cell in ready for move in cell.tags] + [move for cell in ready for move in cell.aliases])
 
 
@@ -165,6 +151,25 @@ def _moving(image: ImagePlan, public: Repository, manifest: Manifest) -> list[Mo
         if before is None or before.digest != manifest.digest:
             moves.append(Move(repository=public, tag=tag, manifest=manifest, before=before))
     return moves
+
+
+def _take_over_and_record(cell: Ready, overrides: Mapping[str, str]) -> None:
+    _take_over(cell)
+    if not cell.tags and not cell.aliases:
+        return
+    record = Promotion(
+        kind="promotion",
+        cell=cell.image.id,
+        version=cell.image.cell.config.version,
+        when=records.now(),
+        who=records.actor(),
+        tags=tuple(str(move) for move in cell.tags),
+        aliases={str(move): move.before.digest if move.before else "" for move in cell.aliases},
+        tiers={verdict.tier: str(verdict) for verdict in cell.verdicts},
+        overrides={v.tier: overrides[v.tier] for v in cell.verdicts if v.state == "overridden"},
+    )
+    subject = cell.candidate.manifest.descriptor
+    records.attach(cell.public, subject, records.PROMOTION, record.as_json(), when=record.when)
 
 
 def _take_over(cell: Ready) -> None:

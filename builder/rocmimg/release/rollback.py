@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rocmimg.errors import GateRefused, RegistryError
 from rocmimg.plan import ImagePlan
@@ -15,6 +15,8 @@ from rocmimg.release import records
 from rocmimg.release.candidates import public_reference
 from rocmimg.release.moves import Move, carry_out
 from rocmimg.release.records import Promotion
+
+_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[Back]:
         GateRefused: an alias was never promoted, or not from anything.
         RegistryError: what it named before is gone.
     """
-    found = [back for image in images for back in _of_cell(image, registries)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = [back for backs in pool.map(lambda image: _of_cell(image, registries), images) for back in backs]
     if not found:
         raise GateRefused("these cells have no aliases, so there is nothing to roll back")
     for repository in {str(back.move): back.move.repository for back in found}.values():
@@ -51,7 +54,7 @@ def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[Back]:
 
 def roll_back(backs: Sequence[Back]) -> None:
     """Move the aliases, and attach a record to what they name then."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(_record, backs))
     carry_out([back.move for back in backs])
 
