@@ -1,5 +1,6 @@
 """The lab image, and images made from it, under judgement."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
 @pytest.fixture(scope="session")
 def lab_tag(lab, host_engine):
     """A name for the lab image that no build moves meanwhile: FROM takes no id."""
-    tag = "rocmimg-checks/lab:1"
+    tag = f"rocmimg-checks/lab:{os.getpid()}"
     host_engine.tag(lab[CELL], tag)
     yield tag
     host_engine.remove(tag)
@@ -58,7 +59,7 @@ def lab_tag(lab, host_engine):
 @pytest.fixture
 def faulty(lab_tag, host_engine):
     """Build an image with a fault; it goes away with the test."""
-    tag = "rocmimg-checks/fault:1"
+    tag = f"rocmimg-checks/fault:{os.getpid()}"
 
     def build(fault: Fault) -> str:
         text = f"FROM {lab_tag}\n"

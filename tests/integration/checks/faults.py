@@ -261,6 +261,16 @@ FAULTS = (
           sets=("env.HSA_NO_SCRATCH_RECLAIM=1",)),
     Fault("another command", "entry", "the command is", instructions='CMD ["/bin/true"]'),
     Fault("a label of another cell", "labels", "io.rocmimg.cell", instructions="LABEL io.rocmimg.cell=other"),
+    Fault("a dependency that nobody installed", "import", "No module named 'einops'",
+          script="echo 'import einops' >> $LIB/../__init__.py"),
+    Fault("a Triton that does not fit torch", "triton-interpreter", "the kernel does not run",
+        script="""
+        mkdir $SITE/torch $SITE/triton
+        printf 'class version: hip = "7.2"; cuda = None\n' > $SITE/torch/__init__.py
+        echo > $SITE/triton/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        dist triton 3.0.0 triton/__init__.py
+        """),
     Fault("no interpreter", "interpreter", "python3", script="rm /usr/bin/python3"),
     Fault("a name that the release does not have", "capabilities", "labkernels.attention",
           sets=("components.labkernels.requires=[labkernels.attention]",)),

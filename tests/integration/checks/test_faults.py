@@ -15,7 +15,7 @@ def test_the_clean_image_passes(judge):
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_exactly_the_check_of_a_fault_fails(fault: Fault, judge, faulty):
     image = faulty(fault) if fault.script or fault.instructions else ""
-    result = judge(image, fault.sets)
+    result = judge(image, ("checks.folder=", *fault.sets))
     assert [check.id for check in result.failures] == [fault.check], [
         c.reason for c in result.failures
     ] or result.reason

@@ -84,7 +84,7 @@ def test_a_backend_for_nvidia_machines_is_no_cuda_build(verdict):
     ("version", "facts", "torch", "status"),
     [("2.9.1+rocm7.2", {"hip": "7.2", "cuda": None}, "rocm", "passed"),
      ("2.14.0", {"hip": None, "cuda": None}, "rocm", "failed"),
-     ("2.14.0", {"hip": None, "cuda": None}, "cpu", "passed"),
+     ("2.14.0", {"hip": None, "cuda": None}, "cpu", "not-applicable"),
      ("2.14.0+cu130", {"hip": None, "cuda": "13.0"}, "cpu", "failed")],
 )  # fmt: skip
 def test_the_wanted_torch(verdict, version, facts, torch, status):
@@ -114,6 +114,12 @@ def test_an_import_that_needs_a_gpu_is_not_proven_without_one(verdict):
     assert reason.startswith("no AMD GPU")
     assert verdict(check_import, component={"import_needs_gpu": False}, imports=broken)[0] == "failed"
     assert verdict(check_import, imports={"aiter": imported()})[0] == "passed"
+
+
+def test_a_missing_module_is_not_the_missing_gpu(verdict):
+    status, reason = verdict(check_import, imports={"aiter": imported("ModuleNotFoundError: No module named 'einops'")})
+    assert status == "failed"
+    assert "einops" in reason
 
 
 def test_names_of_a_module_that_was_not_imported_are_not_proven(verdict):

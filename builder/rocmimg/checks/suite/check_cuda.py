@@ -58,7 +58,7 @@ def check_torch_build(image: Image) -> None:
     if cuda or "+cu" in version:
         _wrong(f"torch {version} is a build for CUDA {cuda or ''}".rstrip())
     if image.expect.torch == "cpu":
-        return
+        not_applicable(f"images.yaml asks for a CPU build (checks.torch), and torch {version} is none for CUDA")
     if found and found["error"]:
         fail(f"torch {version} cannot be imported: {found['error']}", cause="see the check `import`", cure="mend that")
     if not hip:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from typing import Final
+
 from rocmimg.checks import Image, check, fail, not_applicable, not_run
+
+_NO_GPU_MENDS: Final = ("ImportError:", "ModuleNotFoundError:", "SyntaxError:", "IndentationError:", "NameError:")
 
 
 @check("import", tier="import")
@@ -15,7 +19,7 @@ def check_import(image: Image) -> None:
         error = found[component.module]["error"]
         if not error:
             continue
-        if component.import_needs_gpu and image.gpu is None:
+        if component.import_needs_gpu and image.gpu is None and not error.startswith(_NO_GPU_MENDS):
             waiting.append(f"import {component.module} needs one ({error.splitlines()[0][:200]})")
             continue
         fail(
