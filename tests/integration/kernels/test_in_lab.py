@@ -80,7 +80,7 @@ def full_image(host_engine):
     base = next((i for i in host_engine.images() if i.labels.get(LABEL_CELL) == "lab-gfx942-full" and i.tags), None)
     if base is None:
         pytest.skip("no image of lab-gfx942-full: `rocmimg build lab-gfx942-full`")
-    tag = "rocmimg-kernels/fault:1"
+    tag = f"rocmimg-kernels/fault:{os.getpid()}"
 
     def build(line: str) -> str:
         text = f"FROM {base.tags[0]}\n{line}\n"
