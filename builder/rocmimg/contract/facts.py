@@ -90,6 +90,8 @@ class _Reader:
         names: Names = {}
         for statement in body:
             for name, bindings in self.statement(statement).items():
+                if self.depth or bindings[-1].kind not in ("value", "alias"):
+                    self.known.pop(name, None)
                 if all(b.conditional for b in bindings) and name in names:
                     names[name] = (*names[name], *bindings)
                 else:
@@ -154,13 +156,18 @@ class _Reader:
                 yield alias.asname or alias.name, (binding,)
 
     def _if(self, node: ast.If) -> Names:
+        named = {
+            inner.target.id: (Binding(kind="value", line=inner.lineno),)
+            for inner in ast.walk(node.test)
+            if isinstance(inner, ast.NamedExpr)
+        }
         truth = decide(node.test, self.known)
         if truth is not None:
-            return self.block(node.body if truth else node.orelse)
+            return named | self.block(node.body if truth else node.orelse)
         self.depth += 1
         merged = _either(self.block(node.body), self.block(node.orelse))
         self.depth -= 1
-        return merged
+        return named | merged
 
     def _try(self, node: ast.Try | ast.TryStar) -> Names:
         self.depth += 1
@@ -180,7 +187,7 @@ class _Reader:
             return {}
         for target in targets:
             if isinstance(target, ast.Subscript):
-                self._dynamic(target)
+                self._dynamic(target, ("globals", "locals", "vars"))
         only = targets[0] if len(targets) == 1 and isinstance(targets[0], ast.Name) else None
         if only is None or isinstance(node, ast.AugAssign):
             if isinstance(node, ast.AugAssign) and only is not None and only.id == "__all__":
@@ -203,10 +210,10 @@ class _Reader:
         binding = Binding(kind="alias" if chain else "value", line=node.lineno, target=chain or _made_by(value))
         return {only.id: (binding,)}
 
-    def _dynamic(self, node: ast.Call | ast.Subscript) -> None:
-        """Names put into the module by code: globals().update(...), globals()[...] = ..., setattr(module, ...)."""
+    def _dynamic(self, node: ast.Call | ast.Subscript, namespaces: tuple[str, ...] = ("globals",)) -> None:
+        """Names put into the module by code: globals().update(...), globals()[...] = ... ."""
         if isinstance(node, ast.Subscript):
-            is_globals = isinstance(node.value, ast.Call) and dotted(node.value.func) == "globals"
+            is_globals = isinstance(node.value, ast.Call) and dotted(node.value.func) in namespaces
             if is_globals and isinstance(node.ctx, ast.Store):
                 self.open_prefixes.append(text_of(node.slice) or "")
             return

@@ -61,7 +61,14 @@ class Modules:
     def is_made(self, module: str) -> bool:
         """True for a module that the build writes or compiles: there is no text of it."""
         rest = module[len(self.package) + 1 :]
-        return any(rest == m or rest.startswith(m + ".") for m in (*self.rules.generated, *self.rules.built) if rest)
+        if any(rest == m or rest.startswith(m + ".") for m in self.rules.built if rest) or self._is_compiled(module):
+            return True
+        return rest in self.rules.generated and self._file(module) is None
+
+    def _is_compiled(self, module: str) -> bool:
+        """True where an installed package has a shared object in the place of a text."""
+        parent, _, name = self._path(module).rpartition("/")
+        return any(e.startswith(f"{name}.") and e.endswith((".so", ".pyd")) for e in self.store.folder(parent) or {})
 
     def facts(self, module: str) -> ModuleFacts | None:
         """What a module offers; None for a folder without ``__init__.py`` and for no module at all."""

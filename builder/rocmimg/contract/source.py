@@ -186,31 +186,35 @@ class SourcePackage(Modules):
         at = f"{module}.{name}"
         broken: Resolution | None = None
         for binding in bindings:
-            if binding.kind == "from" and self.inside(binding.target):
-                if self.is_module(f"{binding.target}.{binding.name}"):
-                    inner = self.lookup(binding.target, binding.name, depth + 1) if depth < _LOOPS else None
-                    if inner is None or inner.status != "resolved" or module == binding.target:
-                        ends.append(binding)
-                        continue
-                else:
-                    inner = self.lookup(self.moved(binding.target) or binding.target, binding.name, depth + 1)
-                if inner.status == "resolved":
-                    at = inner.at or at
-                    ends += inner.bindings or (binding,)
-                elif not self.is_made(binding.target):
-                    broken = inner
-                else:
-                    ends.append(binding)
-            elif binding.kind == "alias" and "." not in binding.target and binding.target != name:
-                inner = self.lookup(module, binding.target, depth + 1)
-                ends += inner.bindings if inner.status == "resolved" and inner.bindings else (binding,)
-            else:
+            inner = self._behind(module, binding, depth)
+            if inner is None:
                 ends.append(binding)
+            elif inner.status == "resolved":
+                at = inner.at or at
+                ends += inner.bindings or (binding,)
+            else:
+                broken = inner
         if not ends and broken is not None:
             why = f"{module} imports it from where it is not"
             return Resolution(status="unknown", at=at, why=why)
         conditional = all(b.conditional for b in bindings)
         return Resolution(status="resolved", at=at, bindings=tuple(ends), conditional=conditional)
+
+    def _behind(self, module: str, binding: Binding, depth: int) -> Resolution | None:
+        """What an import or an alias leads to; None where it is an end of its own."""
+        if binding.kind == "alias" and "." not in binding.target:
+            inner = self.lookup(module, binding.target, depth + 1)
+            return inner if inner.status == "resolved" and inner.bindings else None
+        if binding.kind != "from" or not self.inside(binding.target):
+            return None
+        if self.is_module(f"{binding.target}.{binding.name}"):
+            # A name of the package goes before a submodule; without one, the submodule is what is bound.
+            inner = self.lookup(binding.target, binding.name, depth + 1)
+            return inner if inner.status == "resolved" and module != binding.target else None
+        away = self._missing_module(binding.target)
+        if away is not None:
+            return None if away.status == "resolved" else away
+        return self.lookup(self.moved(binding.target) or binding.target, binding.name, depth + 1)
 
     def _registered(self, target: str, operator: str) -> Resolution:
         found = self.lookup(self.package, operator)

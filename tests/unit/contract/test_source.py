@@ -290,3 +290,33 @@ def test_a_compiled_module_of_triton_is_not_missing(check):
         package="triton",
     )
     assert verdicts(contract) == {"triton.gone": "missing-module"}
+
+
+def test_what_a_branch_or_an_import_sets_decides_no_later_branch(check):
+    contract = check(
+        "from aiter import fast, slow, late\n",
+        {
+            "aiter/__init__.py": """\
+                np = None
+                try:
+                    import numpy as np
+                    HAS = True
+                except ImportError:
+                    HAS = False
+                if HAS:
+                    def fast(): ...
+                else:
+                    def slow(): ...
+                if np is not None:
+                    late = 1
+            """
+        },
+    )
+    assert (contract.findings, contract.conditional) == ((), 3)
+
+
+def test_a_shared_object_in_an_installed_package_is_a_module(check, tmp_path):
+    (tmp_path / "source" / "aiter").mkdir(parents=True)
+    (tmp_path / "source" / "aiter" / "_core.cpython-311-x86_64-linux-gnu.so").write_bytes(b"")
+    contract = check("from aiter._core import x\nfrom aiter._gone import y\n", {"aiter/a.py": ""})
+    assert verdicts(contract) == {"aiter._gone": "missing-module"}
