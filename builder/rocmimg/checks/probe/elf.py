@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import struct
-from typing import Any
+from typing import Any, Callable, Iterator, TypeVar
+
+T = TypeVar("T")
 
 AMDGPU = 224
 """e_machine of GPU code."""
@@ -26,11 +29,26 @@ _NT_GNU_BUILD_ID = 3
 
 
 class NotElf(ValueError):
-    """No ELF file of this kind, or a broken one."""
+    """No ELF file of this kind."""
+
+
+class Broken(NotElf):
+    """An ELF file whose parts do not fit together."""
+
+
+def _damage_is_broken(read: Callable[..., T]) -> Callable[..., T]:
+    @functools.wraps(read)
+    def guarded(*args: Any) -> T:
+        try:
+            return read(*args)
+        except (struct.error, IndexError, OverflowError) as error:
+            raise Broken(f"broken ELF file: {error}") from None
+
+    return guarded
 
 
 class Elf:
-    """One ELF file in memory. Raises NotElf where it cannot be read."""
+    """One ELF file in memory. Raises NotElf, Broken."""
 
     def __init__(self, data: bytes | mmap.mmap) -> None:
         self.data = data
@@ -39,12 +57,13 @@ class Elf:
         head = _EHDR.unpack_from(data, 0)
         self.machine: int = head[2]
         self.flags: int = head[7]
-        try:
-            self._segments = [_PHDR.unpack_from(data, head[5] + i * head[9]) for i in range(head[10])]
-            self.sections = self._read_sections(head[6], head[11], head[12], head[13])
-            self._read_dynamic()
-        except (struct.error, IndexError, OverflowError) as error:
-            raise NotElf(f"broken ELF file: {error}") from None
+        self._read(head)
+
+    @_damage_is_broken
+    def _read(self, head: tuple[int, ...]) -> None:
+        self._segments = [_PHDR.unpack_from(self.data, head[5] + i * head[9]) for i in range(head[10])]
+        self.sections = self._read_sections(head[6], head[11], head[12], head[13])
+        self._read_dynamic()
 
     def _read_sections(self, at: int, size: int, count: int, names: int) -> dict[str, tuple[int, int]]:
         if not at:
@@ -56,13 +75,15 @@ class Elf:
 
     def _text(self, at: int) -> str:
         end = self.data.find(b"\0", at)
+        if end < 0:
+            raise Broken("broken ELF file: a name has no end")
         return self.data[at:end].decode("utf-8", "replace")
 
     def _offset(self, address: int) -> int:
         for kind, _, offset, start, _, size, _, _ in self._segments:
             if kind == _PT_LOAD and start <= address < start + size:
                 return int(offset + address - start)
-        raise NotElf("an address lies outside of the file")
+        raise Broken("broken ELF file: an address lies outside of it")
 
     def _read_dynamic(self) -> None:
         entries: list[tuple[int, int]] = []
@@ -89,35 +110,39 @@ class Elf:
         self._verneed = (first.get(_DT_VERNEED), first.get(_DT_VERNEEDNUM, 0))
         self._verdef = (first.get(_DT_VERDEF), first.get(_DT_VERDEFNUM, 0))
 
+    def _linked(self, layout: struct.Struct, at: int, count: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Offset and fields of up to ``count`` records, each of which ends with the distance to the next."""
+        for _ in range(count):
+            fields = layout.unpack_from(self.data, at)
+            yield at, fields
+            if not fields[-1]:
+                return
+            at += fields[-1]
+
+    @_damage_is_broken
     def versions_needed(self) -> list[str]:
         """Symbol versions that other libraries must have, for instance GLIBC_2.34."""
         address, count = self._verneed
-        found: list[str] = []
-        if address is not None:
-            at = self._offset(address)
-            for _ in range(count):
-                _, entries, _, first, step = _VERNEED.unpack_from(self.data, at)
-                inner = at + first
-                for _ in range(entries):
-                    _, _, _, name, inner_step = _VERNAUX.unpack_from(self.data, inner)
-                    found.append(self._text(self._strings + name))
-                    inner += inner_step
-                at += step
-        return found
+        if address is None:
+            return []
+        return [
+            self._text(self._strings + one[3])
+            for at, library in self._linked(_VERNEED, self._offset(address), count)
+            for _, one in self._linked(_VERNAUX, at + library[3], library[1])
+        ]
 
+    @_damage_is_broken
     def versions_defined(self) -> list[str]:
         """Symbol versions that this library has."""
         address, count = self._verdef
-        found: list[str] = []
-        if address is not None:
-            at = self._offset(address)
-            for _ in range(count):
-                _, _, _, _, _, first, step = _VERDEF.unpack_from(self.data, at)
-                (name,) = struct.unpack_from("<I", self.data, at + first)
-                found.append(self._text(self._strings + name))
-                at += step
-        return found
+        if address is None:
+            return []
+        return [
+            self._text(self._strings + struct.unpack_from("<I", self.data, at + one[5])[0])
+            for at, one in self._linked(_VERDEF, self._offset(address), count)
+        ]
 
+    @_damage_is_broken
     def build_id(self) -> str:
         """The linker's fingerprint as hexadecimal digits; empty where there is none."""
         for kind, _, offset, _, _, size, _, _ in self._segments:

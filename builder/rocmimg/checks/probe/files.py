@@ -132,11 +132,11 @@ class Walk:
         try:
             one = elf.open_elf(path)
             facts: dict[str, Any] = elf.describe(one)
-        except elf.NotElf:
-            return  # a linker script, or for another machine
-        except (OSError, ValueError) as error:
+        except (OSError, elf.Broken) as error:
             self.unreadable.append({"path": path, "error": str(error)})
             return
+        except (elf.NotElf, ValueError):
+            return  # a linker script, an empty file, or for another machine
         found: list[fatbin.Code] = []
         try:
             found = list(fatbin.codes(one.section(".hip_fatbin")))
