@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rocmimg.contract.baseline import Accepted
     from rocmimg.contract.check import Checker
     from rocmimg.contract.model import Contract
+    from rocmimg.contract.probe import Answer
     from rocmimg.matrix import Cell, Matrix, ResolvedComponent
 
 
@@ -44,6 +45,15 @@ class NotRead:
 
     pair: Pair
     error: SourceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What ``contract.probe.PROGRAM`` is to be asked in an image, and what it must answer."""
+
+    pair: Pair
+    wanted: dict[str, str]
+    expected: dict[str, Answer]
 
 
 def not_run(pairs: Sequence[NotRead]) -> list[str]:
@@ -135,6 +145,16 @@ def run_pairs(
         except SourceError as error:
             not_read.append(NotRead(pair=pair, error=error))
     return contracts, not_read
+
+
+def probes_of(checker: Checker, cell: Cell, matrix: Matrix) -> Iterator[Probe]:
+    """What to ask an image of a cell, and the answers that its pins give. Raises SourceError."""
+    from rocmimg.contract.probe import needs, static_answers
+
+    for pair in pairs_of(cell, matrix, {}):
+        uses = checker.scan(pair.framework, pair.package).uses
+        expected = static_answers(uses, checker.source(pair.package, pair.source))
+        yield Probe(pair=pair, wanted=needs(uses), expected=expected)
 
 
 def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> list[str]:

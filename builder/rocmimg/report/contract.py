@@ -65,7 +65,7 @@ def _lines(contract: Contract, verbose: bool) -> Iterator[str]:
     yield (
         f"  {c.uses} uses of {c.targets} names in {c.files} files: {c.resolved} resolved"
         f" ({c.conditional} of them under a condition), {c.unknown} unknown, {c.ambiguous} ambiguous,"
-        f" {c.dead} in dead fallbacks, {c.dependent} behind a missing import; {c.calls} calls fit or not by signature"
+        f" {c.dead} in dead fallbacks, {c.dependent} behind a missing import; {c.calls} calls held against a signature"
     )
     for note in c.notes:
         yield f"  note: {note}"
@@ -87,7 +87,11 @@ def _lines(contract: Contract, verbose: bool) -> Iterator[str]:
     if accepted:
         yield f"  {len(accepted)} accepted by the baseline"
     error, warning, unknown, info = (len(c.at(level)) for level, _ in _TITLES)
-    yield f"  {error} errors, {warning} warnings, {unknown} unknown, {info} info"
+    yield f"  {_counted(error, 'error')}, {_counted(warning, 'warning')}, {unknown} unknown, {info} info"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _what(finding: Finding) -> str:

@@ -44,7 +44,7 @@ def test_text_says_what_where_and_how_much_was_seen(world, capsys):
     captured = capsys.readouterr()
     assert "2 uses of 2 names in 2 files: 0 resolved" in captured.out
     assert "ERROR  aiter.gone is not there\n    fw/__init__.py:1  fails on import" in captured.out
-    assert "1 errors, 1 warnings, 0 unknown, 0 info" in captured.out
+    assert "1 error, 1 warning, 0 unknown, 0 info" in captured.out
     assert captured.err.startswith("rocmimg: contract: 1 use fails on import")
     assert "Traceback" not in captured.err
 

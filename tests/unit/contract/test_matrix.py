@@ -7,7 +7,8 @@ import json
 import pytest
 
 from rocmimg.cli import run
-from rocmimg.cli.contracts import gate
+from rocmimg.cli.contracts import gate, probes_of
+from rocmimg.contract.check import Checker
 from rocmimg.contract.stores import repository
 from rocmimg.errors import ContractBroken, SourceError
 from rocmimg.matrix import load
@@ -126,6 +127,14 @@ def test_capability_takes_the_repository_from_the_matrix(matrix, capsys):
     assert run(["capability", "aiter.a.fused"]) == 0
     assert capsys.readouterr().out == "aiter.a.fused: v0.2.0 (1 of 3 tags)\n  from v0.2.0: (q)\n"
     assert run(["capability", "mori.x"]) == SourceError.exit_code
+
+
+def test_what_an_image_of_a_cell_is_asked(matrix):
+    loaded = matrix("v0.1.0")
+    with Checker() as checker:
+        (probe,) = probes_of(checker, loaded.cell("sgl-gfx942"), loaded)
+    assert probe.wanted == {"aiter.a.fused": "aiter.a"}
+    assert probe.expected == {"aiter.a.fused": "missing"}
 
 
 def test_the_gate(matrix):
