@@ -17,6 +17,7 @@ FLAGS = CATALOGUE.flags()
 OPTIONS = [(recipe, option) for recipe in CATALOGUE.names for option in CATALOGUE[recipe].options]
 CANDIDATES = (
     "9.9.9",
+    "<=9.9",
     "1.2.3+rocm1",
     "/else/where",
     "v9",
