@@ -69,7 +69,10 @@ def command(
         for kind, moves in (("tag", cell.tags), ("alias", cell.aliases))
         for move in moves
     ]
-    print_table(("cell", "kind", "would be set" if dry_run else "set", "digest"), rows)
+    if rows:
+        print_table(("cell", "kind", "would be set" if dry_run else "set", "digest"), rows)
+    else:
+        click.echo("every name is what it should be already")
     for cell in ready:
         for verdict in cell.verdicts:
             click.echo(f"{cell.image.id}: {verdict}", err=True)

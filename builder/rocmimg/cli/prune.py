@@ -47,5 +47,8 @@ def command(
         return
     from rocmimg.report.table import print_table
 
+    if not rows:
+        click.echo("nothing to remove")
+        return
     header = ("removed" if yes else "would be removed", "digest", "why", "image")
     print_table(header, [(row["name"], row["digest"], row["reason"], row["image"]) for row in rows])

@@ -40,8 +40,7 @@ def command(
 
     rows = []
     for entry in entries:
-        proofs = [*entry.proofs, *(f"{tier} overridden: {why}" for tier, why in entry.overrides.items())]
-        for index, proof in enumerate(proofs or [""]):
+        for index, proof in enumerate(entry.proofs or [""]):
             head = (entry.id, entry.kind, entry.name or "none", entry.digest[:19], entry.when[:19], entry.who)
             rows.append((*(head if index == 0 else [""] * len(head)), proof))
     print_table(("cell", "kind", "name", "digest", "when", "who", "proven by"), rows)

@@ -59,7 +59,7 @@ def pinned(matrix: Matrix, path: Path, cell_ids: Iterable[str], *, strict: bool)
     if open_ends and strict:
         raise LockError(
             f"{path.name} does not fit {matrix.path.name}",
-            why="it does not pin\n  " + "\n  ".join(map(str, open_ends)) + "\n",
+            why="it does not pin\n  " + "\n  ".join(map(str, open_ends)),
             next_step="run `rocmimg lock` and commit the file",
             position=open_ends[0].position,
         )

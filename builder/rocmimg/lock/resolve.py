@@ -40,7 +40,7 @@ def resolve(wants: Sequence[Want]) -> Lock:
     if failures:
         raise LockError(
             f"{len(failures)} of {len(tasks)} look-ups failed",
-            why="\n  " + "\n  ".join(map(str, failures)) + "\n",
+            why="\n  " + "\n  ".join(map(str, failures)),
             next_step="the lock is as it was: mend these and run the same command again",
         )
     return Lock.model_validate(sections)

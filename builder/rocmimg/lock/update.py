@@ -45,7 +45,7 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
     if alarms and not accept_alarms:
         raise LockError(
             "what should never move has moved",
-            why="\n  " + "\n  ".join(map(str, alarms)) + "\n",
+            why="\n  " + "\n  ".join(map(str, alarms)),
             next_step="find out why; `rocmimg lock --accept-alarms` takes it over",
         )
     wrote = write_lock(new, path)

@@ -60,9 +60,9 @@ def _verdict(tier: str, results: Sequence[ImageResult], override: str | None) ->
                 answers[key] = (check, result)
     answered = {check.id for check, _ in answers.values() if check.status != "not-run"}
     failed = [f"{check.id}: {check.reason}" for check, _ in answers.values() if check.status == "failed"]
-    missing = [f"{check.id}: not run: {check.reason}" for check, _ in answers.values() if check.id not in answered] or (
-        [] if answers else ["not run on this digest"]
-    )
+    missing = _grouped([check for check, _ in answers.values() if check.id not in answered])
+    if not answers:
+        missing = ["not run on this digest"]
     counted = [(check, result) for check, result in answers.values() if check.status != "not-run"]
     common: dict[str, Any] = {
         "tier": tier,
@@ -77,3 +77,13 @@ def _verdict(tier: str, results: Sequence[ImageResult], override: str | None) ->
     if missing:
         return Verdict(state="missing", reasons=tuple(missing), **common)
     return Verdict(state="proven", **common)
+
+
+def _grouped(checks: Iterable[CheckResult]) -> list[str]:
+    """What was not run, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for check in checks:
+        by_reason.setdefault(check.reason, []).append(check.id)
+    return [
+        f"{ids[0] if len(ids) == 1 else f'{len(ids)} checks'} not run: {reason}" for reason, ids in by_reason.items()
+    ]

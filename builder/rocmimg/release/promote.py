@@ -65,7 +65,7 @@ def prepare(images: Sequence[ImagePlan], registries: Registries, overrides: Mapp
         kind = kinds.pop() if len(kinds) == 1 else GateRefused
         raise kind(
             f"{len(errors)} of {len(images)} cells cannot be promoted, so none is",
-            why="\n  " + "\n  ".join(map(str, errors)) + "\n",
+            why="\n  " + "\n  ".join(map(str, errors)),
         )
     ready = [outcome for outcome in outcomes if isinstance(outcome, Ready)]
     for name in {str(cell.public): cell.public for cell in ready}.values():

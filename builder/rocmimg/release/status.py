@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -57,7 +57,7 @@ def _of_cell(image: ImagePlan, registries: Registries) -> list[Entry]:
         name=f"{repository}:{candidate.tag}",
         digest=candidate.digest,
         when=str(candidate.config.get("created", "")),
-        proofs=tuple(map(str, _verdicts(image, repository, candidate.digest))),
+        proofs=tuple(map(str, _verdicts(image, repository, candidate.digest, {}))),
     )
     return [*entries, entry]
 
@@ -70,6 +70,7 @@ def _public(image: ImagePlan, kind: Literal["alias", "tag"], name: str, reposito
     mine = [r for r in records.promotions(repository, digest) if key in r.aliases or key in r.tags]
     last = mine[-1] if mine else None
     promoted = next((r for r in reversed(mine) if r.kind == "promotion"), None)
+    overrides = dict(promoted.overrides) if promoted else {}
     return Entry(
         id=image.id,
         kind=kind,
@@ -77,10 +78,10 @@ def _public(image: ImagePlan, kind: Literal["alias", "tag"], name: str, reposito
         digest=digest,
         when=last.when if last else "",
         who=f"{last.kind} by {last.who}" if last else "not by rocmimg",
-        proofs=tuple(map(str, _verdicts(image, repository, digest))),
-        overrides=dict(promoted.overrides) if promoted else {},
+        proofs=tuple(map(str, _verdicts(image, repository, digest, overrides))),
+        overrides=overrides,
     )
 
 
-def _verdicts(image: ImagePlan, repository: Repository, digest: str) -> list[Verdict]:
-    return judge(image.cell.config.release.requires, records.check_results(repository, digest))
+def _verdicts(image: ImagePlan, repository: Repository, digest: str, overrides: Mapping[str, str]) -> list[Verdict]:
+    return judge(image.cell.config.release.requires, records.check_results(repository, digest), overrides)

@@ -81,14 +81,14 @@ def test_one_cell_without_its_proof_keeps_the_whole_release_back(project: Projec
     project.release("v1", code=GateRefused.exit_code)
     said = capsys.readouterr().err
     assert "app-gfx950 is not proven" in said
-    assert "gpu: missing: check-gpu: not run: not-run on purpose" in said
+    assert "gpu: missing: check-gpu not run: not-run on purpose" in said
     assert "--override gpu=REASON" in said
     assert names(project) == {}
 
     project.release("v1", "--override", "gpu=no MI355X this week")
     assert len(names(project)) == 4
     project.rocmimg("status", "app-gfx950")
-    assert "gpu overridden: no MI355X this week" in capsys.readouterr().out
+    assert "gpu: overridden: no MI355X this week" in capsys.readouterr().out
     project.rocmimg("status", "app-gfx942")
     assert "overridden" not in capsys.readouterr().out
 

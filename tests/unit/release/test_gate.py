@@ -88,3 +88,8 @@ def test_a_failure_on_one_gpu_is_not_undone_by_another() -> None:
     again = result(("b", "gpu", "passed"), started="2026-11-03T00:00:00Z", device="MI300X")
     (verdict,) = judge(("gpu",), [bad, good, again])
     assert str(verdict) == "gpu: 1 passed on MI300X, MI355X"
+
+
+def test_what_was_not_run_is_told_by_reason() -> None:
+    (verdict,) = judge(("gpu",), [result(("a", "gpu", "not-run"), ("b", "gpu", "not-run"))])
+    assert str(verdict) == "gpu: missing: 2 checks not run: because"
