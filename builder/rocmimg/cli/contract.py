@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
-from rocmimg.errors import ContractBroken, SourceError
+from rocmimg.errors import ChecksFailed, ContractBroken, SourceError
 
 if TYPE_CHECKING:
+    from rocmimg.contract.check import Checker
     from rocmimg.contract.model import Contract
+    from rocmimg.matrix import Cell, Matrix
 
 
 @click.command()
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings, with reasons.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("--image", "in_image", is_flag=True, help="Also ask the built images of the cells for the same names.")
 @click.option("--verbose", "-v", is_flag=True, help="Say where and when for findings of level INFO, too.")
 @click.option("--fetch", is_flag=True, help="Fetch remote repositories that are in the cache already.")
 def command(
@@ -43,6 +46,7 @@ def command(
     sources: tuple[str, ...],
     baseline: Path | None,
     form: str,
+    in_image: bool,
     verbose: bool,
     fetch: bool,
 ) -> None:
@@ -57,15 +61,20 @@ def command(
 
     accepted = read_baseline(baseline) if baseline is not None else ()
     given = named_sources(sources)
+    asked: list[Cell] = []
     if framework is not None:
+        if in_image:
+            raise click.UsageError("--image is about cells of the matrix: leave out --framework")
         if not given:
             raise click.UsageError("--framework needs at least one --source PACKAGE=PLACE")
         pairs = [Pair(framework=framework, package=package, source=place) for package, place in given.items()]
     else:
         matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+        asked = [matrix.cell(cell) for cell in chosen] if in_image else []
         pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))
     with Checker(refresh=fetch) as checker:
         contracts, not_read = run_pairs(checker, pairs, accepted)
+        differ = _ask(checker, asked, matrix) if asked else []
     _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)
     if not pairs:
         click.echo("nothing to hold against another: no selected cell has both a framework and a source", err=True)
@@ -77,8 +86,26 @@ def command(
             f"{len(broken)} use{'s fail' if len(broken) > 1 else ' fails'} on import",
             next_step="choose a pin inside the windows above, or accept them in a --baseline with a reason",
         )
+    if differ:
+        raise ChecksFailed(
+            f"{len(differ)} names are not in an image as they are in its pins",
+            why="; ".join(differ),
+            next_step="build the image again; where it is up to date, the text was read wrongly: report that",
+        )
     if not_read:
         raise SourceError(f"{len(not_read)} of {len(pairs)} contracts were not run") if contracts else not_read[0].error
+
+
+def _ask(checker: Checker, cells: list[Cell], matrix: Matrix) -> list[str]:
+    from rocmimg.cli.probing import ask_images
+    from rocmimg.engine import connect
+
+    with connect() as engine:
+        differ, not_run, agreed = ask_images(engine, checker, cells, matrix)
+    for line in not_run:
+        click.echo(line, err=True)
+    click.echo(f"images: {agreed} names agree with the pins, {len(differ)} do not", err=True)
+    return differ
 
 
 def _print(contracts: list[Contract], form: str, *, single: bool, verbose: bool) -> None:

@@ -45,11 +45,10 @@ def look(target, module):
             return "unknown: " + type(error).__name__ + ": " + str(error)
     return "there"
 
-asked = json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.load(sys.stdin)
-print(json.dumps({target: look(target, module) for target, module in asked.items()}))
+print(json.dumps({target: look(target, module) for target, module in json.load(sys.stdin).items()}))
 """
-"""Takes {target: module} as JSON, as its argument or from standard input, and prints {target: "there", "missing" or
-"unknown: why"} as the last line of standard output."""
+"""Reads {target: module} as JSON from standard input and prints {target: "there", "missing" or "unknown: why"} as the
+last line of standard output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
