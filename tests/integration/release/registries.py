@@ -11,10 +11,11 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def running(
     authority: trustme.CA | None = None,
     storage: Path | None = None,
     delete: bool = True,
+    inside: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Start a registry; its host and port."""
+    """Start a registry; its host and port. ``inside`` is a command's beginning that puts it into another network."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("Debian's docker-registry is not installed")
@@ -93,11 +95,11 @@ def running(
         }
     (folder / "config.yml").write_text(yaml.safe_dump(config))
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", folder / "config.yml"], stdout=log, stderr=log)
+        process = subprocess.Popen([*inside, program, "serve", folder / "config.yml"], stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 20
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            if _listens(port, inside):
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"docker-registry did not start:\n{(folder / 'registry.log').read_text()[-2000:]}")
@@ -106,6 +108,16 @@ def running(
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(port: int, inside: Sequence[str]) -> bool:
+    code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+    if inside:
+        done = subprocess.run([*inside, sys.executable, "-S", "-c", code], stderr=subprocess.DEVNULL, check=False)
+        return done.returncode == 0
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 class _Quiet(http.server.BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 
 from release.conftest import repository
 from release.project import Project, remove_images, write_matrix
@@ -266,6 +267,22 @@ def test_who_may_not_push_is_told_before_anything_is_sent(
         docker_login(docker_config, host, "reader")
         project.release("v1", code=RegistryDenied.exit_code)
         docker_login(docker_config, host)
+        project.release("v1")
+        assert len(names(project)) == 4
+        remove_images(project.engine, host)
+
+
+def test_with_passwords_and_tls(
+    project: Project, tmp_path: Path, docker_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with running(tmp_path / "closed", password=True, authority=authority) as host:
+        docker_login(docker_config, host)
+        write_matrix(project.folder, host, project.base)
+        project.host = host
+        project.candidate("v1")
         project.release("v1")
         assert len(names(project)) == 4
         remove_images(project.engine, host)
