@@ -84,6 +84,8 @@ class Checker:
         key = (package, place)
         if key not in self._histories:
             git = history(place)
+            if git is not None and self._refresh:
+                git.refresh()
             self._histories[key] = History(git, rules_for(package), self._facts) if git is not None else None
         return self._histories[key]
 

@@ -60,6 +60,7 @@ class GitRepository:
         self.name = name
         self.cached = cached
         """True for a clone of ours, which may be fetched into."""
+        self._fresh = False
         probe = run_git(folder, "rev-parse", "--is-shallow-repository", "--absolute-git-dir")
         if probe.returncode:
             raise SourceError(
@@ -131,17 +132,24 @@ class GitRepository:
                 result[name.removeprefix(under + "/")] = peeled or own
         return result
 
+    def refresh(self) -> None:
+        """Bring a clone of ours up to date, once: a process works on one state of a remote. Raises SourceError."""
+        if self.cached and not self._fresh:
+            self.fetch()
+            self._fresh = True
+
     def fetch(self, *refs: str) -> None:
-        """Bring refs of the origin up to date; a single unknown SHA is asked for by itself."""
-        words = ["fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/heads/*"]
-        result = run_git(self.folder, *words)
-        if result.returncode:
-            raise SourceError(
-                f"cannot fetch {self.name}", why=_said(result), next_step="check the network and the address"
-            )
-        for ref in refs:
-            if FULL_SHA.fullmatch(ref) and self.find(ref) is None:
-                run_git(self.folder, "fetch", "--quiet", "origin", ref)
+        """Fetch branches and tags of the origin; an unknown SHA is asked for by itself. Raises SourceError."""
+        with _locked(self.folder):
+            words = ["fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/heads/*"]
+            result = run_git(self.folder, *words)
+            if result.returncode:
+                raise SourceError(
+                    f"cannot fetch {self.name}", why=_said(result), next_step="check the network and the address"
+                )
+            for ref in refs:
+                if FULL_SHA.fullmatch(ref) and self.find(ref) is None:
+                    run_git(self.folder, "fetch", "--quiet", "origin", ref)
 
     def listing(self, tree: str) -> dict[str, tuple[bool, str]]:
         """Entries of a tree: name -> (is a folder, object id). Submodules are left out."""
@@ -218,6 +226,14 @@ class GitRepository:
             process.wait()
 
 
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Keep other processes off a clone for a while."""
+    with (target.parent / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _entries(body: bytes) -> Iterator[tuple[str, tuple[bool, str]]]:
     at = 0
     while at < len(body):
@@ -239,8 +255,7 @@ def clone(url: str) -> Path:
     target = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}.git"
     if target.exists():
         return target
-    with (folder / f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(target):
         if target.exists():
             return target
         unfinished = target.with_suffix(".part")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
-from rocmimg.contract.git import FULL_SHA, GitRepository, clone
+from rocmimg.contract.git import GitRepository, clone
 from rocmimg.errors import SourceError
 
 _LARGEST: Final = 4 << 20
@@ -229,7 +229,7 @@ def open_store(text: str, *, refresh: bool = False) -> Store:
     """The files that ``PATH_OR_GIT[@REF]`` names.
 
     A checkout without a ref is read as it lies on disk, with its uncommitted changes; a bare repository at HEAD.
-    ``refresh`` fetches a remote first; a remote branch is always fetched. Raises SourceError.
+    ``refresh`` fetches a remote first, which a branch of a remote always does. Raises SourceError.
     """
     place, ref = split_ref(text)
     path = Path(place)
@@ -243,7 +243,7 @@ def open_store(text: str, *, refresh: bool = False) -> Store:
         if not ref and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
             return FolderStore(path, place)
     git = repository(place)
-    if git.cached and (refresh or (ref and not (FULL_SHA.fullmatch(ref) or git.is_fixed(ref)))):
-        git.fetch(ref)
+    if refresh or not ref or not git.is_fixed(ref):
+        git.refresh()
     commit = git.resolve(ref or "HEAD")
     return GitStore(git, commit, f"{place}@{ref}" if ref else f"{place}@{commit[:12]}")

@@ -122,6 +122,7 @@ def test_a_remote_branch_is_followed(upstream):
     before = open_store(place).name, repository(f"file://{upstream}").resolve("main")
     write(upstream, {"aiter/__init__.py": "z = 1\n"})
     git(upstream, "commit", "-qam", "more")
+    repository.cache_clear()  # a new process
     open_store(place)
     assert repository(f"file://{upstream}").resolve("main") == git(upstream, "rev-parse", "main") != before[1]
 

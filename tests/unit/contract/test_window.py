@@ -12,7 +12,7 @@ from rocmimg.contract.stores import repository
 from rocmimg.contract.window import Window
 from rocmimg.errors import SourceError
 
-from .conftest import releases, write
+from .conftest import git, releases, write
 
 OLD = "def fused(q, k): ...\n"
 NEW = "def fused(q, k, eps): ...\n"
@@ -78,6 +78,20 @@ def test_a_window_needs_releases(tmp_path):
     plain = write(tmp_path / "plain", {"aiter/__init__.py": ""})
     with Checker() as checker, pytest.raises(SourceError, match="is not a git repository"):
         checker.capability("aiter.x", str(plain))
+
+
+def test_a_new_release_of_a_remote_is_seen_when_it_is_fetched(source, capsys):
+    words = ["capability", "aiter.a.fused", "--source", f"file://{source}"]
+
+    def tags(*more: str) -> str:
+        repository.cache_clear()
+        assert run([*words, *more]) == 0
+        return capsys.readouterr().out.splitlines()[0].partition("(")[2]
+
+    assert tags() == "2 of 5 tags)"
+    git(source, "tag", "v0.3.0")
+    assert tags() == "2 of 5 tags)"
+    assert tags("--fetch") == "3 of 6 tags)"
 
 
 def test_command(source, capsys):
