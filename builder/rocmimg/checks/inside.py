@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rocmimg.engine import Container
 
 FOLDER: Final = "/tmp"  # noqa: S108
+ARCHIVE: Final = "rocmimg-probe.pyz"
+JOB: Final = "rocmimg-job.json"
 IMPORT_LIMIT_S: Final = 300
 """How long the import of one module may take."""
 PROBE_LIMIT_S: Final = 1200
@@ -51,6 +53,7 @@ def job(planned: PlannedImage, *, python: bool) -> dict[str, Any]:
         "packages": {c.module.partition(".")[0]: c.name for c in planned.components if c.module},
         "import_limit": IMPORT_LIMIT_S,
         "python": python,
+        "only_files": False,
     }
 
 
@@ -58,21 +61,31 @@ def probe(container: Container, planned: PlannedImage, *, python: bool) -> dict[
     """The probe's answer, or ``{"error": ...}`` where it does not run.
 
     It runs as users run the image: not interactive, from the work directory, with the image's own environment and user.
+    Where that user is not root, root looks at the files: what others cannot read is in the image all the same.
 
     Raises:
         EngineError: the engine fails.
     """
+    if planned.user in ("root", "0"):
+        return _run(container, planned, job(planned, python=python))
+    answer = _run(container, planned, job(planned, python=python))
+    seen = _run(container, planned, job(planned, python=False) | {"only_files": True}, user="0")
+    return answer if "error" in answer else answer | {name: seen.get(name, seen) for name in ("files", "git")}
+
+
+def _run(
+    container: Container, planned: PlannedImage, wanted: dict[str, Any], user: str | None = None
+) -> dict[str, Any]:
     files = [
-        ContextFile(path="rocmimg-probe.pyz", data=archive()),
-        ContextFile(path="rocmimg-job.json", data=json.dumps(job(planned, python=python)).encode()),
+        ContextFile(path=ARCHIVE, data=archive()),
+        ContextFile(path=JOB, data=json.dumps(wanted).encode()),
     ]
     try:
         container.put(FOLDER, files)
     except EngineError as error:
         return {"error": f"{FOLDER} cannot be written to: {error}"}
-    done = container.exec(
-        [planned.python, f"{FOLDER}/rocmimg-probe.pyz", f"{FOLDER}/rocmimg-job.json"], timeout=PROBE_LIMIT_S
-    )
+    command = [planned.python, f"{FOLDER}/{ARCHIVE}", f"{FOLDER}/{JOB}"]
+    done = container.exec(command, timeout=PROBE_LIMIT_S, user=user)
     if done.timed_out:
         return {"error": f"the probe hangs: ended after {PROBE_LIMIT_S} s"}
     if done.exit_code != 0:

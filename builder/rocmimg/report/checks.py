@@ -42,7 +42,9 @@ def print_results(results: Sequence[ImageResult]) -> None:
     if lines := _missing(results):
         click.echo("\nNot proven:")
         for line in lines:
-            click.echo(f"  {line}")
+            click.echo(
+                textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            )
 
 
 def _tier(result: ImageResult, tier: str) -> str:

@@ -201,7 +201,8 @@ def test_a_path_that_only_login_shells_have(verdict):
     status, reason = verdict(check_shell_variables, surroundings=found)
     assert status == "failed"
     assert "/opt/ucx/lib" in reason
-    assert verdict(check_shell_variables, surroundings={"interactive": None, "login": {"PS1": "$ "}})[0] == "passed"
+    assert verdict(check_shell_variables, surroundings={"login": {"PS1": "$ "}})[0] == "passed"
+    assert verdict(check_shell_variables, surroundings={"interactive": None})[0] == "not-run"
 
 
 def test_a_checkout_may_keep_its_history(verdict):

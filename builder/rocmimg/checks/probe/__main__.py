@@ -53,12 +53,14 @@ class Probe:
         self.answer["seconds"][name] = round(time.monotonic() - began, 3)
 
     def run(self) -> dict[str, Any]:
-        """All sections."""
+        """All sections; with ``only_files`` those that must see every file, whoever may read it."""
         self.section("interpreter", self._interpreter)
         site = self.answer["interpreter"].get("site", [])
-        self.section("surroundings", surroundings.surroundings)
         self.section("files", lambda: files.Walk({**self._job, "site": site}).result())
         self.section("git", self._git)
+        if self._job["only_files"]:
+            return self.answer
+        self.section("surroundings", surroundings.surroundings)
         self.section("distributions", distributions.distributions)
         self.section("overwritten", lambda: distributions.overwritten("triton"))
         if self._job["python"]:

@@ -87,7 +87,10 @@ class Walk:
                 self.tensile[folder] = sorted(names)
 
     def _file(self, entry: os.DirEntry[str], leftover: str) -> None:
-        status = entry.stat(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return  # it is gone: somebody else's temporary file
         if status.st_nlink > 1:
             if (status.st_dev, status.st_ino) in self._seen:
                 return

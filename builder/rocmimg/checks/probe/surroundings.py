@@ -18,8 +18,8 @@ def surroundings() -> dict[str, Any]:
     own = {name: value for name, value in os.environ.items() if name != _OURS}
     return {
         "env": own,
-        "interactive": _shell(["bash", "-ic", "env -0"]) if shutil.which("bash") else None,
-        "login": _shell(["bash", "-lc", "env -0"]) if shutil.which("bash") else None,
+        "interactive": _shell(["bash", "-ic", "env -0"]) if shutil.which("bash") else {},
+        "login": _shell(["bash", "-lc", "env -0"]) if shutil.which("bash") else {},
         "etc_environment": _etc_environment(),
         "uid": os.getuid(),
         "groups": sorted(_group(number) for number in {os.getgid(), *os.getgroups()}),
