@@ -34,7 +34,7 @@ def command(
     plan, registries = make_plan(matrix, chosen), Registries()
     with connect() as engine:
         outcome = each(
-            [plan[cell] for cell in chosen], lambda image: pull_candidate(image, engine, registries, lambda _: None)
+            [plan[cell] for cell in chosen], lambda image, show: pull_candidate(image, engine, registries, show)
         )
     if as_json:
         click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))

@@ -39,12 +39,12 @@ def command(
     plan = make_plan(matrix, chosen)
     images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
     if results:
-        outcome = each(images, lambda image: push_results(image, registries, folder))
+        outcome = each(images, lambda image, _: push_results(image, registries, folder))
     else:
         from rocmimg.engine import connect
 
         with connect() as engine:
-            outcome = each(images, lambda image: push_candidate(image, engine, registries, folder, lambda _: None))
+            outcome = each(images, lambda image, show: push_candidate(image, engine, registries, folder, show))
     if as_json:
         click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))
     else:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import ImagePlan
+from rocmimg.release.progress import Progress
 
 T = TypeVar("T")
 
@@ -26,12 +27,15 @@ class Outcome(Generic[T]):
         return self.errors[0].exit_code if self.errors else 0
 
 
-def each(images: Iterable[ImagePlan], call: Callable[[ImagePlan], T]) -> Outcome[T]:
+def each(images: Iterable[ImagePlan], call: Callable[[ImagePlan, Progress], T]) -> Outcome[T]:
     """Call for every image, one after the other: engine and registry share one link."""
     outcome: Outcome[T] = Outcome()
     for image in images:
+        progress = Progress(image.id)
         try:
-            outcome.done.append(call(image))
+            outcome.done.append(call(image, progress))
         except RocmimgError as error:
             outcome.errors.append(error)
+        finally:
+            progress.close()
     return outcome
