@@ -20,7 +20,7 @@ def main() -> None:
     source = path.read_text(encoding="utf-8")
     for old, new in zip(texts[::2], texts[1::2], strict=True):
         if old not in source:
-            raise SystemExit(f"{path} has no {old!r}: the version changed, look whether the replacement is still needed")
+            raise SystemExit(f"{path} has no {old!r}: the version changed; is the replacement still needed?")
         source = source.replace(old, new)
     compile(source, str(path), "exec")
     path.write_text(source, encoding="utf-8")

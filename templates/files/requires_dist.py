@@ -21,7 +21,9 @@ from pathlib import Path
 def rewritten(metadata: str, new: str, version: str, old: list[str]) -> str:
     """METADATA with the requirements on `old` as one on `new`; unchanged where there are none."""
     names = "|".join(re.escape(name).replace(r"\-", "[-_.]") for name in {new, *old})
-    pattern = re.compile(rf"^Requires-Dist:\s*(?:{names})(?![\w.-])[^;\n]*?(?=\s*(?:;|$))", re.IGNORECASE | re.MULTILINE)
+    pattern = re.compile(
+        rf"^Requires-Dist:\s*(?:{names})(?![\w.-])[^;\n]*?(?=\s*(?:;|$))", re.IGNORECASE | re.MULTILINE
+    )
     head, blank, body = metadata.partition("\n\n")
     text = pattern.sub(f"Requires-Dist: {new}=={version}", head) + blank + body
     before, after = (parse(t, pattern) for t in (metadata, text))
