@@ -161,3 +161,16 @@ def test_a_recipe_with_a_missing_file(load_matrix, tmp_path):
     (folder / "mine.yaml").write_text("description: mine\nsources: [none]\nfiles: [gone.py]\n")
     with pytest.raises(ConfigError, match=r"mine.yaml:3: there is no file gone.py"):
         load_matrix(HEAD + "    components:\n      mine: {}\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        ("{BUILD_LLVM: true}", "images.yaml:2: flag BUILD_LLVM has no effect; no component of any cell takes it"),
+        ("{BUILD_LVM: true}", "images.yaml:2: unknown flag BUILD_LVM; did you mean 'BUILD_LLVM'?"),
+    ],
+)
+def test_a_default_flag_that_nobody_takes(flags, what, load_matrix):
+    with pytest.raises(ConfigError) as caught:
+        load_matrix(f"defaults:\n  flags: {flags}\n" + HEAD + "    components:\n      rust: {}\n")
+    assert what in str(caught.value)
