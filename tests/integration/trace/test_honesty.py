@@ -138,7 +138,8 @@ def test_a_default_editable_install_fails_as_it_did_in_sglang_0_5_10(build_with:
     with pytest.raises(StepFailed) as failure:
         build_with(
             "COPY --from=aiter {{ checkout|word }} {{ checkout|word }}\n"
-            "RUN cd {{ checkout|sh }} && python3 -m pip install --no-build-isolation -e .\n{{ m.assert_origin([c.module]) }}",
+            "RUN cd {{ checkout|sh }} && python3 -m pip install --no-build-isolation -e .\n"
+            "{{ m.assert_origin([c.module]) }}",
             "install",
         )
     said = "\n".join(failure.value.log)

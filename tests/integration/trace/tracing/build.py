@@ -157,6 +157,11 @@ class Tracer:
             leftovers=tuple(leftovers),
         )
 
+    @staticmethod
+    def fresh() -> str:
+        """Eight hexadecimal digits that the engine's cache has never seen."""
+        return uuid.uuid4().hex[:8]
+
     def close(self) -> None:
         """Remove what was built."""
         for ref in (*self._cells.values(), *self._images):

@@ -116,7 +116,7 @@ def build_packages_stay_behind(built: Built) -> None:
         declared |= {*component.recipe.apt.runtime, *component.recipe.apt.vendor}
         if component.recipe.foundation:
             declared |= {*component.recipe.apt.build, *component.config.apt}
-    undeclared = sorted(built.packages - declared)
+    undeclared = sorted({p.partition("=")[0] for p in built.packages} - {p.partition("=")[0] for p in declared})
     assert not undeclared, f"Debian packages of the final image that nothing declares for it: {undeclared}"
     assert not built.leftovers, f"left behind: {built.leftovers}"
 

@@ -64,6 +64,3 @@ def dpkg(call: Call) -> None:
 
 def add_repository(call: Call) -> None:
     call.parse(Arguments(call.name).flags("--yes|-y", "--no-update|-n").words("repository", 1))
-
-
-TOOLS = {"apt": apt, "apt-get": apt, "dpkg": dpkg, "add-apt-repository": add_repository}

@@ -7,14 +7,13 @@ import os
 from pathlib import Path
 
 import dists
-import git
-from call import Arguments, Call, Refused, data, must_exist, provide, write
+from call import Arguments, Call, Refused, checkout_of, data, must_exist, provide, write
 
 STATE = "trace-build.json"
 
 
 def _configure(call: Call, source: Path, build: Path, prefix: str, files: tuple[str, ...]) -> None:
-    checkout = git.checkout_of(source.resolve())
+    checkout = checkout_of(source.resolve())
     project = checkout["url"].removesuffix(".git").rpartition("/")[2] if checkout else source.resolve().name
     build.mkdir(parents=True, exist_ok=True)
     (build / STATE).write_text(json.dumps({"project": project, "prefix": prefix}))
@@ -110,13 +109,3 @@ def meson(call: Call) -> None:
         _build(call, Path(said.C[-1] if said.C else "."), ["install"] if verb == "install" else [])
     else:
         raise Refused(f"meson {verb}")
-
-
-TOOLS = {
-    "autogen.sh": autogen,
-    "cmake": cmake,
-    "configure": configure,
-    "make": make,
-    "meson": meson,
-    "ninja": make,
-}

@@ -6,9 +6,7 @@ import argparse
 import json
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
 
 LOG = Path("/opt/trace/log")
 ROOT = Path("/opt/trace")
@@ -16,6 +14,8 @@ STEP_OUTPUT = 9
 # What a shell sets for itself says nothing about a recipe.
 NOISE = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "HOSTNAME", "HOME", "TERM"})
 UNVOUCHED = 97
+STATE = "trace.json"
+"""In a .git folder: which repository and which commit it is."""
 
 
 class Refused(Exception):
@@ -46,20 +46,20 @@ class Arguments(argparse.ArgumentParser):
         self.add_argument(name, nargs=count)
         return self
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> None:
         raise Refused(message)
 
 
-@dataclass
 class Call:
     """A command as it was started."""
 
-    path: str
-    args: list[str]
-    tool: str = ""
-    """What it is, however it was spelled: `python3 -m pip` is pip."""
-    facts: dict[str, object] = field(default_factory=dict)
-    """What the recorder understood."""
+    def __init__(self, path: str, args: list[str]) -> None:
+        self.path = path
+        self.args = args
+        self.tool = ""
+        """What it is, however it was spelled: `python3 -m pip` is pip."""
+        self.facts: dict[str, object] = {}
+        """What the recorder understood."""
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ def must_exist(path: str | Path, what: str) -> Path:
     return Path(path)
 
 
-def data(name: str) -> dict[str, Any]:
+def data(name: str) -> dict[str, dict]:
     """One of the tables that say what a stand-in has."""
     return json.loads((ROOT / f"{name}.json").read_text())
 
@@ -126,3 +126,25 @@ def write(files: dict[str, str], below: Path = Path("/")) -> None:
             provide(target.name, folder=str(target.parent))
         else:
             target.write_text(text)
+
+
+def project_sources(
+    name: str,
+    package: str,
+    setup: tuple[str, ...] = (),
+    pyproject: str = "pyproject.toml",
+    extras: dict[str, list[str]] | None = None,
+) -> dict[str, str]:
+    """The files of a stand-in for a project's source tree."""
+    lines = [f"{extra} = {wanted}" for extra, wanted in (extras or {}).items()]
+    text = "\n".join((f'[project]\nname = "{name}"', "[project.optional-dependencies]", *lines))
+    return {pyproject: text + "\n", f"{package}/__init__.py": "", **dict.fromkeys(setup, "raise SystemExit\n")}
+
+
+def checkout_of(folder: Path) -> dict[str, str] | None:
+    """The checkout that holds ``folder``: its top, url and commit."""
+    for place in (folder, *folder.parents):
+        if (state := place / ".git" / STATE).is_file():
+            said = json.loads(state.read_text())
+            return {"top": str(place), "url": said.get("url", ""), "head": said.get("head", "")}
+    return None

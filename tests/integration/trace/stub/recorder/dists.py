@@ -4,13 +4,9 @@ find_spec to be the real ones.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shutil
 import site
-import tomllib
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from call import Refused, data, must_exist, provide, write
@@ -31,12 +27,11 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@dataclass(frozen=True)
 class Requirement:
-    name: str
-    extras: tuple[str, ...]
-    spec: str
-    url: str
+    def __init__(self, name: str, spec: str, url: str) -> None:
+        self.name = name
+        self.spec = spec
+        self.url = url
 
     @property
     def pin(self) -> str:
@@ -48,8 +43,7 @@ def requirement(text: str) -> Requirement:
     match = _REQUIREMENT.fullmatch(text.strip())
     if not match:
         raise Refused(f"ERROR: Invalid requirement: {text!r}", 1)
-    extras = tuple(extra.strip() for extra in (match["extras"] or "").split(",") if extra.strip())
-    return Requirement(name=normal(match["name"]), extras=extras, spec=match["spec"].strip(), url=match["url"] or "")
+    return Requirement(name=normal(match["name"]), spec=match["spec"].strip(), url=match["url"] or "")
 
 
 def requirements(path: str) -> list[str]:
@@ -60,7 +54,11 @@ def requirements(path: str) -> list[str]:
 
 
 def installed() -> dict[str, str]:
-    found = {normal(d.metadata["Name"]): d.version for d in importlib.metadata.distributions(path=[str(SITE)])}
+    """Read by hand: importlib.metadata takes longer to import than a recorder to run."""
+    found = {}
+    for info in SITE.glob("*.dist-info"):
+        fields = dict(line.split(": ", 1) for line in (info / "METADATA").read_text().splitlines()[1:3])
+        found[normal(fields["Name"])] = fields["Version"]
     return dict(sorted(found.items()))
 
 
@@ -88,26 +86,13 @@ def install(name: str, version: str, files: dict[str, str] | None = None) -> Non
     provide(*brings.get("commands", ()))
 
 
-def sources(
-    name: str,
-    package: str,
-    setup: tuple[str, ...] = (),
-    pyproject: str = "pyproject.toml",
-    extras: dict[str, list[str]] | None = None,
-) -> dict[str, str]:
-    """The files of a stand-in for a project's source tree."""
-    lines = [f"{extra} = {wanted}" for extra, wanted in (extras or {}).items()]
-    text = "\n".join((f'[project]\nname = "{name}"', "[project.optional-dependencies]", *lines))
-    return {pyproject: text + "\n", f"{package}/__init__.py": "", **dict.fromkeys(setup, "raise SystemExit\n")}
-
-
-@dataclass(frozen=True)
 class Project:
-    """A source tree with a setup.py or a pyproject.toml."""
+    """A source tree with a pyproject.toml."""
 
-    folder: Path
-    name: str
-    extras: dict[str, list[str]]
+    def __init__(self, folder: Path, name: str, extras: dict[str, list[str]]) -> None:
+        self.folder = folder
+        self.name = name
+        self.extras = extras
 
     def files(self) -> dict[str, str]:
         """What its packages hold, by path in the site folder."""
@@ -131,6 +116,8 @@ class Project:
 def project(folder: Path) -> Project:
     if not (folder / "pyproject.toml").exists():
         raise Refused(f"ERROR: {folder} does not appear to be a Python project: it has no pyproject.toml", 1)
+    import tomllib
+
     said = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
     return Project(
         folder=folder.resolve(),
@@ -140,6 +127,8 @@ def project(folder: Path) -> Project:
 
 
 def write_wheel(to: Path, name: str, version: str, files: dict[str, str]) -> None:
+    import zipfile
+
     to.mkdir(parents=True, exist_ok=True)
     stem = f"{name.replace('-', '_')}-{version}"
     with zipfile.ZipFile(to / f"{stem}-py3-none-any.whl", "w") as archive:
@@ -149,6 +138,8 @@ def write_wheel(to: Path, name: str, version: str, files: dict[str, str]) -> Non
 
 
 def install_wheel(path: Path) -> None:
+    import zipfile
+
     if not zipfile.is_zipfile(path):
         raise Refused(f"ERROR: {path} is no wheel", 1)
     with zipfile.ZipFile(path) as archive:

@@ -70,6 +70,3 @@ def _archive(commands: tuple[str, ...]) -> bytes:
             member.linkname = str(ROOT / "recorder/record")
             tar.addfile(member)
     return data.getvalue()
-
-
-TOOLS = {"curl": curl, "wget": wget}

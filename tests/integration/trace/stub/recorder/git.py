@@ -6,20 +6,9 @@ import json
 import re
 from pathlib import Path
 
-import dists
-from call import Arguments, Call, Refused, data, write
+from call import STATE, Arguments, Call, Refused, data, project_sources, write
 
-STATE = "trace.json"
 _SHA = re.compile(r"[0-9a-f]{40}")
-
-
-def checkout_of(folder: Path) -> dict[str, str] | None:
-    """The checkout that holds ``folder``: its top, url and commit."""
-    for place in (folder, *folder.parents):
-        if (state := place / ".git" / STATE).is_file():
-            said = json.loads(state.read_text())
-            return {"top": str(place), "url": said.get("url", ""), "head": said.get("head", "")}
-    return None
 
 
 class Repository:
@@ -61,7 +50,7 @@ class Repository:
             raise Refused(f"repositories.json says nothing of {name}")
         write(repositories[name].get("files", {}), self.top)
         for folder, project in repositories[name].get("projects", {}).items():
-            write(dists.sources(**project), self.top / folder)
+            write(project_sources(**project), self.top / folder)
 
 
 def git(call: Call) -> None:
@@ -171,4 +160,3 @@ _VERBS = {
     "revert": _apply_commits,
     "submodule": _submodule,
 }
-TOOLS = {"git": git}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -40,6 +42,7 @@ def main() -> None:
             link.unlink()
     move(next(Path("/usr/bin").glob("python3.*")).name, "python3")
     provide(*BARE)
+    compileall.compile_dir(ROOT / "recorder", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     # Last: from here on every shell is the stub's.
     shutil.copy2("/usr/bin/dash", ROOT / "sh")
     shutil.copy2("/usr/bin/bash", ROOT / "bash")

@@ -189,4 +189,3 @@ _VERBS = {
     "uninstall": _uninstall,
     "wheel": _wheel,
 }
-TOOLS = {"pip": pip, "pip3": pip, "uv": uv}

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, "/opt/trace/recorder")
 
 import dists
-from call import ROOT, data, provide, write
+from call import ROOT, data, project_sources, provide, write
 
 ROCM = Path("/opt/rocm")
 
@@ -20,7 +20,7 @@ def main(name: str) -> None:
         dists.install(dist, version)
     if profile["rocm"]:
         write({"bin/hipcc": "@", "llvm/bin/clang": "@", "llvm/bin/llvm-config": "@", "lib/libamdhip64.so": ""}, ROCM)
-        write(dists.sources("amdsmi", "amdsmi"), ROCM / "share/amd_smi")
+        write(project_sources("amdsmi", "amdsmi"), ROCM / "share/amd_smi")
 
 
 main(os.environ["PROFILE"])

@@ -94,4 +94,3 @@ def _build(call: Call, args: list[str]) -> None:
 
 
 _MODULES = {"build": _build, "pip": pip.pip, "venv": _venv}
-TOOLS = {"python3": python, "python": python}

@@ -54,6 +54,3 @@ def maturin(call: Call) -> None:
         raise Refused("cargo is not there", 1)
     dists.project(manifest.parent).wheel(Path(said.out[-1] if said.out else "target/wheels"))
     call.facts |= {"verb": verb, "features": said.features}
-
-
-TOOLS = {"rustup-init": rustup_init, "rustup": rustup, "cargo": cargo, "maturin": maturin}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import dists
-from call import ROOT, Arguments, Call, Refused, must_exist, write
+from call import ROOT, Arguments, Call, Refused, must_exist, project_sources, write
 
 _SUM = re.compile(r"[0-9a-f]{64}  ?(?P<file>\S.*)")
 
@@ -56,15 +56,6 @@ def rocm_sdk(call: Call) -> None:
     if call.args == ["init"]:
         folder = dists.SITE / "_rocm_sdk_devel"
         write({"lib/libamd_smi.so": "", "bin/hipcc": "@", "llvm/bin/clang": "@", "llvm/bin/llvm-config": "@"}, folder)
-        write(dists.sources("amdsmi", "amdsmi"), folder / "share/amd_smi")
+        write(project_sources("amdsmi", "amdsmi"), folder / "share/amd_smi")
     elif call.args != ["targets"]:
         raise Refused(f"{call.args} has no fixture")
-
-
-TOOLS = {
-    "rocm-sdk": rocm_sdk,
-    "sleep": sleep,
-    "sha256sum": sha256sum,
-    "gpg": gpg,
-    **dict.fromkeys(("clang", "clang++", "gcc", "g++", "cc", "c++", "hipcc", "llvm-config"), compiler),
-}
