@@ -82,7 +82,7 @@ def command(
 def _hold(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
     if not any(matrix.cell(cell).components for cell in cells):
         return
-    from rocmimg.cli.contracts import gate
+    from rocmimg.preflight.contracts import gate
 
     for line in gate(matrix, cells, baseline):
         click.echo(f"contract: {line}", err=True)

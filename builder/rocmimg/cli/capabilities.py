@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import load_selected, matrix_options, named_sources, selection_options
 
 _WORDS = {"resolved": "yes", "missing-module": "no", "missing-name": "no", "unknown": "unknown"}
 
@@ -36,9 +36,9 @@ def command(
     fetch: bool,
 ) -> None:
     """Show which cells' pins have the capabilities that the matrix requires."""
-    from rocmimg.cli.contracts import named_sources, required_of
     from rocmimg.contract.check import Checker
     from rocmimg.errors import ContractBroken, SourceError
+    from rocmimg.preflight.contracts import required_of
     from rocmimg.report.table import print_table
 
     others = named_sources(bumps)

@@ -33,11 +33,11 @@ def command(
     as_json: bool,
 ) -> int:
     """Run every check that needs no build: lint, contract, required capabilities and the pins."""
-    from rocmimg.cli.contracts import missing_of, not_run, pairs_of, required_of, run_pairs
-    from rocmimg.cli.pins import check_pins
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.check import Checker
     from rocmimg.plan import make_plan
+    from rocmimg.preflight.contracts import missing_of, not_run, pairs_of, required_of, run_pairs
+    from rocmimg.preflight.pins import check_pins
     from rocmimg.report import lint as lint_report
     from rocmimg.report.contract import contract_json, contract_text
 
@@ -49,7 +49,7 @@ def command(
     with Checker(refresh=online) as checker:
         contracts, unread = run_pairs(checker, [p for cell in picked for p in pairs_of(cell, matrix, {})], accepted)
         missing, skipped = missing_of(checker, [need for cell in picked for need in required_of(cell, matrix)])
-        pins, unchecked = check_pins(checker, picked, matrix, texts, checkout=online)
+        pins, unchecked = check_pins(checker, picked, matrix, checkout=online)
     moved, not_looked = _moved(matrix, chosen) if online else ([], [])
     skipped = list(dict.fromkeys([*not_run(unread), *skipped, *unchecked, *not_looked]))
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import load_selected, matrix_options, named_sources, selection_options
 from rocmimg.errors import ChecksFailed, ContractBroken, SourceError
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def command(
     Reads both from their pins; imports nothing, builds nothing. PLACE is a folder, a wheel or sdist, or a git
     repository with @REF.
     """
-    from rocmimg.cli.contracts import Pair, named_sources, not_run, pairs_of, run_pairs
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.check import Checker
+    from rocmimg.preflight.contracts import Pair, not_run, pairs_of, run_pairs
 
     accepted = read_baseline(baseline) if baseline is not None else ()
     given = named_sources(sources)
@@ -97,8 +97,8 @@ def command(
 
 
 def _ask(checker: Checker, cells: list[Cell], matrix: Matrix) -> list[str]:
-    from rocmimg.cli.probing import ask_images
     from rocmimg.engine import connect
+    from rocmimg.preflight.probing import ask_images
 
     with connect() as engine:
         differ, not_run, agreed = ask_images(engine, checker, cells, matrix)

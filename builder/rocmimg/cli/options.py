@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -103,3 +103,14 @@ def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
     for note in notes:
         click.echo(f"note: {note}", err=True)
     return matrix
+
+
+def named_sources(options: Sequence[str]) -> dict[str, str]:
+    """PACKAGE=PLACE options by package."""
+    named: dict[str, str] = {}
+    for option in options:
+        package, equals, place = option.partition("=")
+        if not equals or not place or not all(part.isidentifier() for part in package.split(".")):
+            raise click.UsageError(f"--source {option}: write PACKAGE=PLACE, for instance aiter=./aiter@v0.1.12")
+        named[package] = place
+    return named

@@ -123,6 +123,8 @@ class Recipe(Model):
     """Runtime environment that it contributes."""
     kernels: bool = False
     """Whether its shared objects hold GPU code that must be for the cell's archs."""
+    framework: bool = False
+    """Whether it uses the other components: its sources are held against theirs before a build."""
     prebuilt: str = ""
     """The flag with which its kernels are compiled into the image; always when empty."""
 

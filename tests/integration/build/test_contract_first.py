@@ -18,7 +18,7 @@ MATRIX = """
 def sample(project, small_base):
     made = project(MATRIX)
     for name in ("fw", "aiter"):
-        made.recipe(name, "RUN true\n", sources=["local"], install=["editable"], module=name)
+        made.recipe(name, "RUN true\n", sources=["local"], install=["editable"], module=name, framework=name == "fw")
         (made.folder / name / name).mkdir(parents=True)
         (made.folder / name / name / "__init__.py").write_text("")
     (made.folder / "aiter/aiter/ops.py").write_text("def norm(x):\n    return x\n")

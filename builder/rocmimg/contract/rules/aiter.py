@@ -12,7 +12,6 @@ from rocmimg.contract.rules.base import Rules
 
 RULES: Final = Rules(
     package="aiter",
-    users=("sglang", "vllm"),
     transparent=(*Rules(package="").transparent, "compile_ops", "torch_compile_guard", "mp_lock"),
     adds_keywords=(("compile_ops", "custom_build_args"),),
     moved=(("aiter.ops.triton", "_BACKWARD_COMPAT_MAP"),),

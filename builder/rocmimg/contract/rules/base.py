@@ -29,7 +29,5 @@ class Rules:
     """(package, name of its table): old submodule names to new ones, served by an import hook."""
     enum_sources: tuple[str, ...] = ()
     """C++ files, relative to the repository or the wheel, in which pybind11 gives enums their members."""
-    users: tuple[str, ...] = ()
-    """Modules of the frameworks that use it: a cell's other components are not fetched to look. Empty: any may."""
     mirrors: tuple[str, ...] = ()
     """External modules whose star import adds nothing that the package's own stubs do not name."""

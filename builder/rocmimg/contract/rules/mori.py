@@ -9,4 +9,4 @@ from typing import Final
 
 from rocmimg.contract.rules.base import Rules
 
-RULES: Final = Rules(package="mori", users=("sglang", "vllm"), built=("libmori_pybinds", "cpp"))
+RULES: Final = Rules(package="mori", built=("libmori_pybinds", "cpp"))

@@ -11,7 +11,6 @@ from rocmimg.contract.rules.base import Rules
 
 RULES: Final = Rules(
     package="triton",
-    users=("sglang", "vllm"),
     built=("_C", "backends.amd", "backends.nvidia", "language.extra.hip", "language.extra.cuda", "profiler"),
     transparent=(*Rules(package="").transparent, "builtin", "_tensor_member_fn", "core.builtin"),
 )

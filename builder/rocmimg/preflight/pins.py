@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rocmimg.cli.contracts import components_of, pairs_of, place_of
 from rocmimg.errors import SourceError
+from rocmimg.preflight.contracts import components_of, pairs_of, place_of
 
 if TYPE_CHECKING:
     from rocmimg.contract.check import Checker
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_pins(
-    checker: Checker, cells: Sequence[Cell], matrix: Matrix, texts: Mapping[str, str], *, checkout: bool
+    checker: Checker, cells: Sequence[Cell], matrix: Matrix, *, checkout: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Findings about the pins that the contract reads anyway, each with its ``place``, and what could not be read."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -27,9 +27,8 @@ def check_pins(
             place = place_of(component, owner, matrix)
             if place not in wanted:
                 continue
-            text = texts.get(owner.id, "")
             try:
-                for finding in _check(checker, component, place, _base(owner, matrix), text, checkout=checkout):
+                for finding in _check(checker, component, place, _base(owner, matrix), checkout=checkout):
                     found[place, finding.message] = {"component": component.name, "place": place} | asdict(finding)
             except SourceError as error:
                 not_read[f"not run: pins of {place}: {error}"] = None
@@ -37,14 +36,14 @@ def check_pins(
 
 
 def _check(
-    checker: Checker, component: ResolvedComponent, place: str, base: str, text: str, *, checkout: bool
+    checker: Checker, component: ResolvedComponent, place: str, base: str, *, checkout: bool
 ) -> Iterator[PinFinding]:
     from rocmimg.contract import pins
     from rocmimg.contract.stores import GitStore
 
     store = checker.store(place)
     findings = [
-        pins.check_triton_swap(store, {pins.SWAP_GATE: "1"} if f"{pins.SWAP_GATE}=1" in text else {}),
+        pins.check_triton_swap(store, component.recipe.env),
         pins.check_python(store, base),
         pins.check_cmake(store, component.tools.get("cmake", "")),
     ]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from rocmimg.cli.contracts import Probe, probes_of
 from rocmimg.errors import SourceError
+from rocmimg.preflight.contracts import Probe, probes_of
 
 if TYPE_CHECKING:
     from rocmimg.contract.check import Checker

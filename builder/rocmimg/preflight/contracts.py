@@ -1,4 +1,4 @@
-"""What the verbs about contracts share: from cells and options to frameworks and the sources that they need."""
+"""From cells to frameworks and the sources that they need."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from rocmimg.errors import ContractBroken, SourceError
 
@@ -65,17 +63,6 @@ def not_run(pairs: Sequence[NotRead]) -> list[str]:
     return [f"not run: {', '.join(dict.fromkeys(shown))}: {reason}" for reason, shown in reasons.items()]
 
 
-def named_sources(options: Sequence[str]) -> dict[str, str]:
-    """PACKAGE=PLACE options by package."""
-    named: dict[str, str] = {}
-    for option in options:
-        package, equals, place = option.partition("=")
-        if not equals or not place or not all(part.isidentifier() for part in package.split(".")):
-            raise click.UsageError(f"--source {option}: write PACKAGE=PLACE, for instance aiter=./aiter@v0.1.12")
-        named[package] = place
-    return named
-
-
 def components_of(cell: Cell, matrix: Matrix) -> dict[str, tuple[ResolvedComponent, Cell]]:
     """Components of a cell and of the cells that it starts from, by name, with the cell that has each."""
     found = components_of(matrix.cell(cell.base_cell), matrix) if cell.base_cell else {}
@@ -102,8 +89,8 @@ def place_of(component: ResolvedComponent, cell: Cell, matrix: Matrix) -> str:
 
 
 def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair]:
-    """What may need one another in a cell: packages with rules, and the frameworks that use them."""
-    from rocmimg.contract.rules import rules_for, special_packages
+    """What may need one another in a cell: its frameworks, and the packages that have rules."""
+    from rocmimg.contract.rules import special_packages
 
     placed = {
         component.module: (component, place)
@@ -112,9 +99,8 @@ def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair
     }
     sources = {package: place for package, (_, place) in placed.items() if package in special_packages()} | given
     for package, source in sources.items():
-        users = rules_for(package).users
         for module, (component, framework) in placed.items():
-            if module not in sources and (not users or module in users):
+            if module not in sources and component.recipe.framework:
                 pinned = [component] if package in given else [component, placed[package][0]]
                 note = "; ".join(filter(None, map(_changed, pinned)))
                 yield Pair(framework=framework, package=package, source=source, note=note)
