@@ -17,6 +17,7 @@ from urllib3 import Retry
 from rocmimg.errors import SourceError
 from rocmimg.lock.model import DEFAULT_INDEX, PackagePin
 from rocmimg.matrix.model import Network
+from rocmimg.registry.transport import innermost
 
 OLDEST_PYTHON: Final = "3.10"
 """A version has to run on the oldest Python of upstream's bases (rocm/pytorch with Ubuntu 22.04)."""
@@ -39,7 +40,7 @@ def look_up(index: str, requirement: str, network: Network) -> PackagePin:
         raise SourceError(f"{url} has no {name}", next_step="mend the name, or name the index that has it") from error
     except (requests.RequestException, ValueError) as error:
         raise SourceError(
-            f"cannot read {name} of {url}", why=str(error), next_step="check the index and the network"
+            f"cannot read {name} of {url}", why=innermost(error), next_step="check the index and the network"
         ) from error
     by_version: dict[Version, list[DistributionPackage]] = {}
     for package in page.packages:

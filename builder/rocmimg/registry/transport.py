@@ -147,7 +147,7 @@ class Transport:
         return str(found[0]) if found else True
 
     def _unreachable(self, url: str, error: requests.RequestException) -> RegistryError:
-        reason = _innermost(error)
+        reason = innermost(error)
         if isinstance(error, requests.exceptions.SSLError):
             return RegistryError(
                 f"{self.host} has no certificate that is trusted here",
@@ -186,7 +186,8 @@ class _NoNetrc(requests.auth.AuthBase):
         return request
 
 
-def _innermost(error: BaseException) -> str:
+def innermost(error: BaseException) -> str:
+    """What an exception of requests is about, without the layers around it."""
     reason: object = error
     while isinstance(reason, BaseException):
         inner = getattr(reason, "reason", None) or next((a for a in reason.args if isinstance(a, BaseException)), None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -286,3 +289,22 @@ def test_with_passwords_and_tls(
         project.release("v1")
         assert len(names(project)) == 4
         remove_images(project.engine, host)
+
+
+def test_a_killed_promotion_is_finished_by_the_next(project: Project) -> None:
+    with FaultyProxy(project.host).running() as proxy:
+        write_matrix(project.folder, proxy.host, project.base)
+        project.host = proxy.host
+        project.candidate("v1")
+        proxy.delay_s = 0.05
+        command = [sys.executable, "-m", "rocmimg", "promote", "--target", "app", *project.sets("v1")]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while not any(line.startswith("PUT") and "manifests/v1-" in line for line in proxy.seen):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+        proxy.delay_s = 0
+        assert len(names(project)) < 4
+        project.release("v1")
+        assert sorted(names(project)) == ["mi30x-latest", "mi35x-latest", "v1-mi30x", "v1-mi35x"]
+        remove_images(project.engine, proxy.host)
