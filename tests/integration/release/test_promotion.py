@@ -308,3 +308,20 @@ def test_a_killed_promotion_is_finished_by_the_next(project: Project) -> None:
         project.release("v1")
         assert sorted(names(project)) == ["mi30x-latest", "mi35x-latest", "v1-mi30x", "v1-mi35x"]
         remove_images(project.engine, proxy.host)
+
+
+def test_an_alias_that_somebody_moved_by_hand_is_seen(project: Project, capsys: Capture) -> None:
+    project.candidate("v1")
+    project.release("v1")
+    repo = public(project)
+    other = repo.manifest("v1-mi35x")
+    assert other
+    repo.put_manifest("mi30x-latest", other)
+    capsys.readouterr()
+    project.rocmimg("status", "app-gfx942", "--json")
+    alias = next(entry for entry in json.loads(capsys.readouterr().out) if entry["kind"] == "alias")
+    assert alias["who"] == "not by rocmimg"
+    project.rocmimg("rollback", "--target", "app", code=GateRefused.exit_code)
+    assert "no record says what it named before" in capsys.readouterr().err
+    project.release("v1")
+    assert names(project)["mi30x-latest"] == names(project)["v1-mi30x"]

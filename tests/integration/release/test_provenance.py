@@ -8,6 +8,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
 
 from release.conftest import repository
 from release.project import Project, write_matrix
@@ -45,6 +49,16 @@ def test_manifest_labels_and_statement_agree(project: Project) -> None:
     assert base
     (dependency,) = build["resolvedDependencies"]
     assert dependency == {"uri": f"docker://{project.base}", "digest": {"sha256": base.id[7:]}}
+
+
+def test_the_statement_is_what_in_toto_and_slsa_say(project: Project) -> None:
+    """Their own bindings read every field: an unknown one, or one of another type, is an error to them."""
+    project.candidate("v1")
+    said = json.loads((project.folder / "build/provenance/app-gfx942.intoto.json").read_text())
+    Statement.copy_from_pb(ParseDict(said, statement_pb2.Statement())).validate()
+    provenance = ParseDict(said["predicate"], provenance_pb2.Provenance())
+    assert provenance.build_definition.external_parameters["cell"] == "app-gfx942"
+    assert provenance.run_details.metadata.finished_on.seconds > 0
 
 
 def test_no_secret_reaches_the_image(project: Project, docker_config: Path) -> None:
