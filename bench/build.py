@@ -20,7 +20,9 @@ def synthetic(folder: Path, cells: int) -> None:
     """``cells`` cells with three small steps each, on the lab's base."""
     components = folder / "templates" / "components"
     components.mkdir(parents=True)
-    (components / "step.yaml").write_text('description: A step\nsources: [none]\noptions: {n: {type: int, default: 0, help: n}}\n')
+    (components / "step.yaml").write_text(
+        "description: A step\nsources: [none]\noptions: {n: {type: int, default: 0, help: n}}\n"
+    )
     (components / "step.j2").write_text(
         '{% extends "components/component.j2" %}{% block source %}{% endblock %}'
         f"{{% block build %}}RUN echo {uuid.uuid4().hex} {{{{ options.n }}}} > /made\n{{% endblock %}}"
