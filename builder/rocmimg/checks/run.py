@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage
 from rocmimg.checks.inside import probe
-from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier
+from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, result_from_json
 from rocmimg.checks.order import Gpu, Order, Waiver, planned
 from rocmimg.checks.suites import command, environment, own_folder
 from rocmimg.engine import ContainerSpec
@@ -111,7 +111,7 @@ class Run:
             result = replace(blank, reason=str(error))
         notes = (subject.reason,) if subject.reason else ()
         result = replace(result, seconds=time.monotonic() - began, notes=notes)
-        _write(self._options.results / f"{subject.plan.id}.json", result)
+        store(self._options.results / f"{subject.plan.id}.json", result, self._options.tiers)
         self._on_result(result)
         return result
 
@@ -211,8 +211,21 @@ def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
     )
 
 
-def _write(path: Path, result: ImageResult) -> None:
+def store(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> None:
+    """Write a result file; what it says of the same image and device stays for the tiers that were not run now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(_with_earlier(path, result, tiers).as_json(), indent=2) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def _with_earlier(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> ImageResult:
+    try:
+        earlier = result_from_json(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return result
+    kept = tuple(check for check in earlier.checks if check.tier not in tiers)
+    if not kept or (earlier.image_id, earlier.device) != (result.image_id, result.device):
+        return result
+    note = f"tiers {', '.join(dict.fromkeys(check.tier for check in kept))}: as of {earlier.started}"
+    return replace(result, checks=(*kept, *result.checks), notes=(*result.notes, note))

@@ -23,7 +23,7 @@ def test_results_are_bound_to_the_image_and_say_what_was_not_proven(lab, run_roc
     result = result_from_json(stored)
     assert result.image_id == lab["lab-gfx942"]
     assert result.digest.startswith("sha256:")
-    assert json.loads(json.dumps(result.as_json())) == stored
+    assert result.tier("import")["passed"]
     launch = next(check for check in result.checks if check.id == "labkernels-launch")
     if NO_GPU:
         assert (launch.status, launch.reason) == ("not-run", "no AMD GPU")

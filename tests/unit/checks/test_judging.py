@@ -9,6 +9,7 @@ import pytest
 from rocmimg.checks.model import CheckResult, ImageResult, result_from_json
 from rocmimg.checks.order import Waiver
 from rocmimg.checks.plugin import waived
+from rocmimg.checks.run import store
 from rocmimg.checks.suites import listed, own_folder
 from rocmimg.checks.verdict import exit_code
 from rocmimg.errors import ConfigError
@@ -120,3 +121,19 @@ def test_a_waiver_needs_a_day(load_matrix, until):
 def test_a_waiver_needs_a_reason(load_matrix):
     with pytest.raises(ConfigError, match="reason"):
         _cell(load_matrix, "{waivers: [{check: origin, until: 2026-06-30}]}")
+
+
+def test_a_run_of_some_tiers_keeps_what_was_shown_of_the_others(tmp_path):
+    path = tmp_path / "t-gfx942.json"
+
+    def stored(result, *tiers):
+        store(path, result, tiers)
+        return {one.id: one.status for one in result_from_json(json.loads(path.read_text())).checks}
+
+    first = image(check("passed", "labels", "image"), check("failed", "origin", "import"))
+    assert stored(first, "image", "import") == {"labels": "passed", "origin": "failed"}
+    again = image(check("passed", "origin", "import"))
+    assert stored(again, "import") == {"labels": "passed", "origin": "passed"}
+    assert stored(replace(again, image_id="sha256:other"), "import") == {"origin": "passed"}
+    path.write_text("no JSON")
+    assert stored(first, "image", "import") == {"labels": "passed", "origin": "failed"}
