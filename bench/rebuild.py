@@ -10,6 +10,7 @@ Also: a cold and a warm trace of every production cell.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -92,13 +93,13 @@ THEIR_STEPS = (
 def theirs(base: str, *, as_variable: bool) -> str:
     """The model; without ``as_variable`` the pin is seen by AITER's own steps alone, which their file could have."""
     lines = [f"FROM {base}"]
-    lines += [f"RUN : {name}" for name in THEIR_FIRST]
+    lines += [f"RUN : {shlex.quote(name)}" for name in THEIR_FIRST]
     if as_variable:
         lines += ["ARG AITER_COMMIT", "ENV AITER_COMMIT=$AITER_COMMIT"]
     for name in THEIR_STEPS:
         if name == "AITER clone" and not as_variable:
             lines += ["ARG AITER_COMMIT", "ENV AITER_COMMIT=$AITER_COMMIT"]
-        lines.append(f"RUN : {name}")
+        lines.append(f"RUN : {shlex.quote(name)}")
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +130,8 @@ def main() -> None:
             for cell in cells:
                 if not cell.component("aiter"):
                     continue
-                built = tracer.build(cell.id, PIN + salt)
+                # A pin of its own for each cell: what another cell has built would come from the cache.
+                built = tracer.build(cell.id, PIN + Tracer.fresh())
                 mine = ran(built.steps)
                 (*_, said) = after_change_of(matrix, make_plan(matrix, [cell.id]), ["aiter"])
                 compiles = [stage for stage in mine if stage in OUR_COMPILES]
