@@ -35,6 +35,8 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
         chosen = tagged or next(iter(index.of_cell(cell_id)), None)
         if chosen is None:
             reason = f"there is no image: run `rocmimg build {cell_id}`"
+        elif decision.digest is None:
+            reason = "whether it is what the plan says cannot be told: its base is not here"
         else:
             reason = "" if decision.action == "up to date" else f"not what the plan says: {'; '.join(decision.reasons)}"
         found.append(Subject(plan=image, image=chosen, digest=decision.digest or "", reason=reason))

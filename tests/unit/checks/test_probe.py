@@ -11,6 +11,7 @@ import pytest
 
 import rocmimg.checks.probe
 from rocmimg.checks.inside import archive
+from rocmimg.checks.probe.__main__ import Probe
 from rocmimg.checks.probe.files import Walk
 
 SOURCES = sorted(Path(rocmimg.checks.probe.__file__).parent.glob("*.py"))
@@ -85,3 +86,19 @@ def test_the_walk_sees_leftovers_locks_and_owners(tmp_path):
     assert walk.owner(str(tmp_path / "site/torch/lib/b.so")) == "torch"
     assert walk.owner("/opt/rocm-7.2/lib/a.so") == "opt/rocm-7.2"
     assert walk.owner("/usr/lib/a.so") == "system"
+
+
+def test_an_import_that_hangs_is_ended_with_all_its_processes(tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import os, subprocess, pathlib\n"
+        "pathlib.Path('pid').write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
+        "os.waitpid(-1, 0)\n"
+    )
+    job = {"python": True, "only_files": False, "workdir": str(tmp_path), "modules": ["slow"], "requires": {},
+           "checkouts": {}, "packages": {}, "import_limit": 2}  # fmt: skip
+    source = (SOURCES[0].parent / "fresh.py").read_text()
+    found = Probe(job, source)
+    found.answer |= {"files": {}, "interpreter": {}}
+    found._imports()
+    assert found.answer["imports"]["slow"]["error"] == "hangs: ended after 2 s"
+    assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
