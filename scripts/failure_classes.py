@@ -29,6 +29,7 @@ Classes that the Dockerfile's text or the pins give away are caught earlier, by 
 |---|---|---|---|---|
 """
 KERNELS = "compilers that make code for another GPU, or none (tests/integration/kernels)"
+OTHERS = {"contract": "an image with another release than its pin (tests/integration/checks/test_contract.py)"}
 
 
 def document() -> str:
@@ -51,7 +52,7 @@ def proof(info) -> str:  # noqa: ANN001
         return "not proven: it never ran on an AMD GPU"
     if info.tier == "aot":
         return KERNELS
-    return "; ".join(fault.name for fault in FAULTS if fault.check == info.id) or "unit tests only"
+    return "; ".join(fault.name for fault in FAULTS if fault.check == info.id) or OTHERS.get(info.id, "unit tests only")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import pytest
 
 from rocmimg.checks.model import TIERS, Tier
-from rocmimg.checks.order import Gpu, Order, PlannedImage
+from rocmimg.checks.order import Gpu, Names, Order, PlannedImage
 
 if TYPE_CHECKING:
     from rocmimg.engine import Container
@@ -101,6 +101,10 @@ class Image:
         """The device that this run has leased."""
         self.folder: Path = order.folder
         """A folder of this run for files that a check wants to keep."""
+        self.contract: Sequence[Names] = order.contract
+        """Names that the cell's framework uses, with what the sources at the pins say of them."""
+        self.no_contract: str = order.no_contract
+        """Why ``contract`` is not known."""
         self.export_kernels: Path | None = order.export_kernels
         """Where the kernel pack of this image is wanted."""
         self.notes: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -89,6 +89,15 @@ class Waiver(_Record):
     """ISO date, the last day."""
 
 
+class Names(_Record):
+    """Names of one package that the cell's framework uses, and what the sources at the pins say about them."""
+
+    package: str
+    wanted: dict[str, str]
+    """Name -> the part of it that must be a module."""
+    expected: dict[str, Literal["there", "missing", "unknown"]]
+
+
 class Order(_Record):
     """One image to judge."""
 
@@ -106,6 +115,9 @@ class Order(_Record):
     """JSON lines, one a check."""
     folder: Path
     export_kernels: Path | None = None
+    contract: tuple[Names, ...] = ()
+    no_contract: str = ""
+    """Why ``contract`` could not be read from the pins."""
 
 
 def planned(image: ImagePlan, digest: str) -> PlannedImage:

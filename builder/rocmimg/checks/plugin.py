@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -25,15 +26,26 @@ _REASON_LIMIT: Final = 2000
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rocmimg-order", type=Path, help="The image to judge.")
+    parser.addoption("--rocmimg-ready", type=int, help="A pipe that says when the order is written.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}(id, tier, classes): a check of an image")
-    if path := config.getoption("--rocmimg-order"):
-        order = Order.model_validate_json(path.read_bytes())
-        config.stash[_ORDER] = order
-        config.pluginmanager.register(Recorder(order))
-        config.stash[_IMAGE] = Image(order, json.loads(order.probe.read_bytes()))
+    if config.getoption("--rocmimg-order"):
+        config.pluginmanager.register(Recorder())
+
+
+def _take_order(config: pytest.Config) -> Order | None:
+    """The order, waited for; None where pytest only collects."""
+    path = config.getoption("--rocmimg-order")
+    if not path:
+        return None
+    if not os.read(config.getoption("--rocmimg-ready"), 1):
+        pytest.exit("there is nothing to judge any more")
+    order = Order.model_validate_json(path.read_bytes())
+    config.stash[_ORDER] = order
+    config.stash[_IMAGE] = Image(order, json.loads(order.probe.read_bytes()))
+    return order
 
 
 def describe(item: pytest.Item) -> CheckInfo:
@@ -57,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if info.id in seen:
             raise pytest.UsageError(f"two checks are called {info.id!r}: {seen[info.id]} and {item.nodeid}")
         seen[info.id] = item.nodeid
-    if order := config.stash.get(_ORDER, None):
+    if order := _take_order(config):
         left_out = [item for item in items if describe(item).tier not in order.tiers]
         items[:] = [item for item in items if describe(item).tier in order.tiers]
         config.hook.pytest_deselected(items=left_out)
@@ -66,20 +78,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 class Recorder:
     """Announces what is going to run, so that what never came to its end is missed; and files that cannot be read."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self) -> None:
+        self._broken: list[CheckResult] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        order = session.config.stash[_ORDER]
         for item in session.items:
             info = describe(item)
-            blank = CheckResult(id=info.id, tier=info.tier, classes=info.classes, title=info.title, status="not-run")
-            _write(self._order, blank)
+            _write(
+                order,
+                CheckResult(id=info.id, tier=info.tier, classes=info.classes, title=info.title, status="not-run"),
+            )
+        for result in self._broken:
+            _write(order, result)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             why = f"it cannot be read: {report.longreprtext[-_REASON_LIMIT:]}"
             name = Path(report.nodeid).stem
-            _write(self._order, CheckResult(id=name, tier="image", classes=(), status="failed", reason=why))
+            self._broken.append(CheckResult(id=name, tier="image", classes=(), status="failed", reason=why))
 
 
 def _write(order: Order, result: CheckResult) -> None:

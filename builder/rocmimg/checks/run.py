@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +18,9 @@ from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage
 from rocmimg.checks.inside import probe
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, result_from_json
-from rocmimg.checks.order import Gpu, Order, Waiver, planned
-from rocmimg.checks.suites import command, environment, own_folder
+from rocmimg.checks.order import Gpu, Names, Order, Waiver, planned
+from rocmimg.checks.process import Suite
+from rocmimg.checks.suites import command, own_folder
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from rocmimg.checks.locate import Subject
     from rocmimg.engine import Container, Engine
 
-SUITE_LIMIT_S: Final = 3600
-"""For all checks of one image together; each command in the container has its own, much smaller limit."""
 _PIDS: Final = 4096
 
 
@@ -48,6 +46,8 @@ class Options:
     project: Path = Path()
     """The folder of images.yaml, where a target's own checks are looked up."""
     export_kernels: Path | None = None
+    contracts: Mapping[str, tuple[Names, ...] | str] = field(default_factory=dict)
+    """Cell -> the names to ask its image for, or why they are not known."""
 
 
 class Run:
@@ -58,7 +58,7 @@ class Run:
         self._options = options
         self._on_result = on_result
         self._gpus = device.gpus()
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._suites: set[Suite] = set()
         self._folders: dict[str, Path | None] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -81,8 +81,8 @@ class Run:
     def _stop(self) -> None:
         with self._lock:
             self._stopped = True
-            for child in self._children:
-                child.terminate()
+            for suite in self._suites:
+                suite.stop()
         self._engine.close()  # removes the containers, which ends what runs in them
 
     def _judged(self, subject: Subject) -> ImageResult:
@@ -111,7 +111,8 @@ class Run:
             result = replace(blank, reason=str(error))
         notes = (subject.reason,) if subject.reason else ()
         result = replace(result, seconds=time.monotonic() - began, notes=notes)
-        store(self._options.results / f"{subject.plan.id}.json", result, self._options.tiers)
+        if result.checks:
+            store(self._options.results / f"{subject.plan.id}.json", result, self._options.tiers)
         self._on_result(result)
         return result
 
@@ -121,10 +122,11 @@ class Run:
         with (
             tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
             device.leased(self._gpus, archs, self._options.gpus) as gpus,
+            self._suite(command(self._folders[subject.plan.id], Path(scratch) / "order.json"), log) as suite,
             self._engine.run(self._spec(blank.image_id, gpus)) as container,
         ):
-            gpu = gpus[0] if gpus else None
-            checks, answer = self._checks(subject, container, Path(scratch), log, gpu, no_gpu)
+            answer = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
+            checks = _read(Path(scratch) / "results.jsonl", suite.judge(), log)
             return replace(
                 blank,
                 device=device.describe(gpus),
@@ -138,14 +140,30 @@ class Run:
             image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **device.container_options(gpus)
         )
 
-    def _checks(
-        self, subject: Subject, container: Container, scratch: Path, log: Path, gpu: Gpu | None, no_gpu: str
-    ) -> tuple[tuple[CheckResult, ...], dict[str, Any]]:
+    @contextlib.contextmanager
+    def _suite(self, argv: Sequence[str], log: Path) -> Iterator[Suite]:
+        with self._lock:
+            if self._stopped:
+                raise RocmimgError("the run was stopped")
+            suite = Suite(argv, log)
+            self._suites.add(suite)
+        try:
+            with suite:
+                yield suite
+        finally:
+            with self._lock:
+                self._suites.discard(suite)
+
+    def _order(
+        self, subject: Subject, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
+    ) -> dict[str, Any]:
+        """Run the probe, write the order that the suite waits for; the probe's answer."""
         expect = planned(subject.plan, subject.digest)
         tiers = self._options.tiers
         answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         (scratch / "probe.json").write_text(json.dumps(answer))
         detail = self._engine.image(container_image := subject.image.id if subject.image else "")
+        names = self._options.contracts.get(subject.plan.id, ())
         order = Order(
             planned=expect,
             detail=asdict(detail) if detail else {},
@@ -162,32 +180,11 @@ class Run:
             results=scratch / "results.jsonl",
             folder=scratch,
             export_kernels=self._options.export_kernels,
+            contract=() if isinstance(names, str) else names,
+            no_contract=names if isinstance(names, str) else "",
         )
         (scratch / "order.json").write_text(order.model_dump_json())
-        log.parent.mkdir(parents=True, exist_ok=True)
-        ended = self._suite(command(self._folders[subject.plan.id], scratch / "order.json"), log)
-        return _read(order.results, ended, log), answer
-
-    def _suite(self, command: list[str], log: Path) -> str:
-        """Run pytest; how it ended where that was not of its own accord."""
-        with log.open("wb") as output:
-            with self._lock:
-                if self._stopped:
-                    return "the run was stopped"
-                child = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(os.environ)
-                )
-                self._children.add(child)
-            try:
-                code = child.wait(SUITE_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-                return f"the suite hangs: ended after {SUITE_LIMIT_S} s"
-            finally:
-                with self._lock:
-                    self._children.discard(child)
-        return "" if code in (0, 1) else f"pytest ended with exit code {code}"
+        return answer
 
 
 def run(

@@ -62,6 +62,7 @@ def command(
     from rocmimg.checks.verdict import exit_code
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
+    from rocmimg.preflight.probing import names_of
     from rocmimg.report.checks import print_progress, print_results
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
@@ -73,6 +74,7 @@ def command(
         results=matrix.folder / "build" / "results",
         project=matrix.folder,
         export_kernels=export_kernels.resolve() if export_kernels else None,
+        contracts=names_of((matrix.cell(cell) for cell in chosen), matrix) if "import" in (tiers or TIERS) else {},
     )
     with connect() as engine:
         results = run(locate(plan, chosen, engine.images()), engine, options, print_progress)

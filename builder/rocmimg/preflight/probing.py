@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from rocmimg.checks.order import Names
 from rocmimg.errors import SourceError
-from rocmimg.preflight.contracts import Probe, probes_of
+from rocmimg.preflight.contracts import Probe, pairs_of, probes_of
 
 if TYPE_CHECKING:
     from rocmimg.contract.check import Checker
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
 
 _LIMIT_S: Final = 600
 """AITER's first import compiles a module."""
+
+
+def names_of(cells: Iterable[Cell], matrix: Matrix) -> dict[str, tuple[Names, ...] | str]:
+    """For each cell with a framework what to ask its image, or why that could not be read from the pins."""
+    from rocmimg.contract.check import Checker
+
+    found: dict[str, tuple[Names, ...] | str] = {}
+    chosen = [cell for cell in cells if any(pairs_of(cell, matrix, {}))]
+    if not chosen:
+        return {}
+    with Checker() as checker:
+        for cell in chosen:
+            try:
+                found[cell.id] = tuple(
+                    Names(package=probe.pair.package, wanted=dict(probe.wanted), expected=dict(probe.expected))
+                    for probe in probes_of(checker, cell, matrix)
+                )
+            except SourceError as error:
+                found[cell.id] = str(error)
+    return found
 
 
 def ask_images(

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from rocmimg.checks import Image, check, fail, not_applicable, not_run
+from rocmimg.contract.probe import PROGRAM, compare, not_told
+
+_LIMIT_S: Final = 600.0
+"""AITER's first import compiles a module."""
+_SHOWN: Final = 5
+
+
+@check("contract", tier="import")
+def check_contract(image: Image) -> None:
+    """The names that the framework uses are in the image as the sources at the pins say."""
+    if image.no_contract:
+        not_run(image.no_contract)
+    if not image.contract:
+        not_applicable("no component is a framework that uses another one's names")
+    untold: list[str] = []
+    for names in image.contract:
+        question = json.dumps(names.wanted).encode()
+        done = image.container.exec([image.expect.python, "-c", PROGRAM], timeout=_LIMIT_S, stdin=question)
+        try:
+            answers: dict[str, str] = json.loads(done.stdout.decode(errors="replace").strip().rpartition("\n")[2])
+        except ValueError:
+            why = "it ran too long" if done.timed_out else done.stderr.decode(errors="replace").strip()[-300:]
+            untold.append(f"{names.package}: the image gave no answer: {why}")
+            continue
+        if differences := compare(names.expected, answers):
+            more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+            fail(
+                f"{'; '.join(map(str, differences[:_SHOWN]))}{more}",
+                cause=f"the image holds another {names.package} than its pin, or its build left something out",
+                cure="compare the checkout in the image with the pin; `rocmimg contract --image` lists every name",
+            )
+        untold += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
+    if untold:
+        not_run("; ".join(untold))
