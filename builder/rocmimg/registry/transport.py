@@ -79,7 +79,7 @@ class Transport:
             self._authorizer.answer(response.headers.get("WWW-Authenticate", ""), scope, tried)
         if response.status_code in ok:
             return response
-        raise _refused(what, self.host, response)
+        raise refused(what, self.host, response)
 
     def _base(self) -> str:
         with self._lock:
@@ -197,7 +197,8 @@ def innermost(error: BaseException) -> str:
     return " ".join(str(reason).split())
 
 
-def _refused(what: str, host: str, response: requests.Response) -> RegistryError | DiskFullError:
+def refused(what: str, host: str, response: requests.Response) -> RegistryError | DiskFullError:
+    """The error for an answer that was not hoped for."""
     said = _message(response)
     status = response.status_code
     why = f"{host} answers {status}{f': {said}' if said else ''}"

@@ -79,8 +79,10 @@ def promote(ready: Sequence[Ready], overrides: Mapping[str, str]) -> None:
     Raises:
         RegistryError: something could not be written; names are then what they were.
     """
+    for cell in ready:  # one by one: cells share layers, and docker-registry loses one that is mounted twice at once
+        _take_over(cell)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda cell: _take_over_and_record(cell, overrides), ready))
+        list(pool.map(lambda cell: _record(cell, overrides), ready))
     carry_out([move for cell in ready for move in cell.tags] + [move for cell in ready for move in cell.aliases])
 
 
@@ -153,8 +155,7 @@ def _moving(image: ImagePlan, public: Repository, manifest: Manifest) -> list[Mo
     return moves
 
 
-def _take_over_and_record(cell: Ready, overrides: Mapping[str, str]) -> None:
-    _take_over(cell)
+def _record(cell: Ready, overrides: Mapping[str, str]) -> None:
     if not cell.tags and not cell.aliases:
         return
     record = Promotion(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine.conftest import isolated
 
-from conftest import Project as Folder
+from rocmimg.cli import run
 from rocmimg.engine import BuildRequest, ContainerSpec
 from rocmimg.engine.client import Engine
 from rocmimg.engine.endpoint import Endpoint
@@ -97,18 +97,27 @@ def contents(engine: Engine, ref: str) -> dict[str, tuple[str, int, str]]:
     return found
 
 
+def recipe(folder: Path, name: str, step: str) -> None:
+    """A component that is one step of the final image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_text(f"description: {name}\nsources: [none]\n")
+    head = '{% extends "components/component.j2" %}{% block stage %}{% endblock %}{% block install %}'
+    (folder / f"{name}.j2").write_text(f"{head}\n{step}\n{{% endblock %}}")
+
+
 def test_bake_and_build_make_the_same_images(
-    tmp_path: Path, host_engine: Engine, small_base: str, second: Engine, docker_config: Path
+    tmp_path: Path, host_engine: Engine, small_base: str, second: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "images.yaml").write_text(MATRIX.format(base=small_base))
-    folder.recipe("lowfiles", "RUN mkdir -p /data && echo lower > /data/lower && umask 077 && echo x > /data/private\n")
-    folder.recipe("upfiles", "RUN cat /data/lower > /data/upper && echo more >> /data/upper\n")
+    components = tmp_path / "templates/components"
+    recipe(
+        components, "lowfiles", "RUN mkdir -p /data && echo lower > /data/lower && umask 077 && echo x > /data/private"
+    )
+    recipe(components, "upfiles", "RUN cat /data/lower > /data/upper && echo more >> /data/upper")
     copy_image(host_engine, small_base, second)
-    done = folder.run("bake", "--output", "bake")
-    assert done.returncode == 0, done.stderr
-    built = folder.run("build", "--target", "upper")
-    assert built.returncode == 0, built.stdout + built.stderr
+    assert run(["bake", "--output", "bake"]) == 0
+    assert run(["build", "--target", "upper"]) == 0
     names = [f"rocmimg-test/rocmimg:dev-{target}-mi30x" for target in ("lower", "upper")]
     try:
         baked = subprocess.run(

@@ -197,3 +197,18 @@ def test_deletion_that_is_switched_off_is_named(tmp_path: Path, docker_config: P
 def test_nobody_answers(docker_config: Path) -> None:
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1 does not answer"):
         repository("127.0.0.1:1").tags()
+
+
+def test_a_blob_that_is_unknown_for_a_moment(proxy: FaultyProxy) -> None:
+    repo = repository(proxy.host)
+    unknown = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
+    proxy.faults.append(Fault("PUT", "manifests/v1", status=400, body=unknown))
+    manifest = put_image(repo, "v1")
+    assert repo.digest("v1") == manifest.digest
+    proxy.faults.append(Fault("PUT", "manifests/v2", times=3, status=404, body=unknown))
+    with pytest.raises(RegistryError, match=r"cannot write .*:v2; .* blob unknown"):
+        put_image(repo, "v2")
+    proxy.faults.append(Fault("PUT", "manifests/v3", times=3, status=400, body=b'{"errors":[{"code":"TAG_INVALID"}]}'))
+    with pytest.raises(RegistryError, match=r"cannot write .*:v3; .* TAG_INVALID"):
+        put_image(repo, "v3")
+    assert proxy.faults[-1].hits == 1
