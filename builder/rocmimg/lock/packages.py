@@ -11,13 +11,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, DistributionPackage, NoSuchProjectError, PyPISimple
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
 from rocmimg.errors import SourceError
 from rocmimg.lock.model import DEFAULT_INDEX, PackagePin
 from rocmimg.matrix.model import Network
-from rocmimg.registry.transport import innermost
+from rocmimg.registry.http import innermost, retrying_session
 
 OLDEST_PYTHON: Final = "3.10"
 """A version has to run on the oldest Python of upstream's bases (rocm/pytorch with Ubuntu 22.04)."""
@@ -59,13 +57,9 @@ def look_up(index: str, requirement: str, network: Network) -> PackagePin:
 
 
 def _session(network: Network) -> requests.Session:
-    session = requests.Session()
-    retry = Retry(total=5, status_forcelist=(429, 500, 502, 503, 504), backoff_factor=0.5, raise_on_status=False)
-    for prefix in ("https://", "http://"):
-        session.mount(prefix, HTTPAdapter(max_retries=retry, pool_maxsize=1))
-    session.proxies.update(
-        {scheme: proxy for scheme in ("http", "https") if (proxy := getattr(network, f"{scheme}_proxy"))}
-    )
+    session = retrying_session()
+    proxies = {scheme: getattr(network, f"{scheme}_proxy") for scheme in ("http", "https")}
+    session.proxies.update({scheme: proxy for scheme, proxy in proxies.items() if proxy})
     return session
 
 

@@ -8,32 +8,24 @@ import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, Retry
-from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import MaxRetryError, ResponseError
 
-from rocmimg import __version__
 from rocmimg.engine.credentials import Credentials
 from rocmimg.errors import DiskFullError, RegistryDenied, RegistryError
+from rocmimg.registry import http
 from rocmimg.registry.auth import UNAUTHORIZED, Authorizer
+from rocmimg.registry.http import innermost, retrying_session
 from rocmimg.registry.reference import is_loopback
 
 _TIMEOUT_S: Final = (10, 120)
 _ATTEMPTS: Final = 4
 """For an answer that breaks off in the middle."""
-_BACKOFF_S: Final = 0.3
-_RETRY_AFTER_MAX_S: Final = 30
-"""A registry that asks for a longer pause is reported instead of waited for."""
 _CERTS: Final = Path("/etc/docker/certs.d")
 _FULL: Final = re.compile(r"no space left on device|'Err': 28\b")
 """docker-registry 2 reports ENOSPC by its number only."""
-_TRANSIENT: Final = (429, 500, 502, 503, 504)
 
 
 class Transport:
@@ -113,7 +105,7 @@ class Transport:
                         why=f"{method} {url}, {attempt} times",
                         next_step="see whether the registry is healthy, then run the same command again",
                     ) from error
-                time.sleep(_BACKOFF_S * 2**attempt)
+                time.sleep(http.BACKOFF_S * 2**attempt)
             except requests.RequestException as error:
                 raise self._unreachable(url, error) from error
         raise AssertionError
@@ -121,22 +113,8 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
-            session.trust_env = True
+            session = retrying_session()
             session.auth = _NoNetrc()
-            session.headers["User-Agent"] = f"rocmimg/{__version__}"
-            retry = _Retry(
-                total=5,
-                connect=2,
-                other=0,
-                allowed_methods=None,
-                status_forcelist=_TRANSIENT,
-                backoff_factor=_BACKOFF_S,
-                backoff_jitter=_BACKOFF_S,
-                raise_on_status=False,
-            )
-            for prefix in ("https://", "http://"):
-                session.mount(prefix, HTTPAdapter(max_retries=retry))
             self._local.session = session
         return session
 
@@ -161,40 +139,11 @@ class Transport:
         )
 
 
-class _Retry(Retry):
-    """Ends where the registry asks for a pause that nobody waits for."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: ConnectionPool | None = None,
-        _stacktrace: TracebackType | None = None,
-    ) -> Self:
-        wait = self.get_retry_after(response) if response is not None else None
-        if wait and wait > _RETRY_AFTER_MAX_S and _pool is not None:
-            raise MaxRetryError(_pool, url or "", ResponseError(f"asked to wait {wait} s"))
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
 class _NoNetrc(requests.auth.AuthBase):
     """Keeps requests from putting ~/.netrc's password over our header."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
-
-
-def innermost(error: BaseException) -> str:
-    """What an exception of requests is about, without the layers around it."""
-    reason: object = error
-    while isinstance(reason, BaseException):
-        inner = getattr(reason, "reason", None) or next((a for a in reason.args if isinstance(a, BaseException)), None)
-        if not inner:
-            break
-        reason = inner
-    return " ".join(str(reason).split())
 
 
 def refused(what: str, host: str, response: requests.Response) -> RegistryError | DiskFullError:
@@ -213,7 +162,7 @@ def refused(what: str, host: str, response: requests.Response) -> RegistryError 
         return RegistryError(
             what, why=why, next_step=f"wait{f' {wait} s' if wait.isdigit() else ''}, then run the same command again"
         )
-    if status in _TRANSIENT:
+    if status in http.TRANSIENT:
         return RegistryError(what, why=why, next_step="the registry is in trouble: run the same command again later")
     return RegistryError(what, why=why)
 

@@ -39,6 +39,7 @@ class Index:
     projects: dict[str, list[dict[str, object]]] = field(default_factory=dict)
     snapshot: str = "20261101T000000Z"
     fail: int = 0
+    retry_after: str = "0"
 
     def add(self, project: str, version: str, *, requires_python: str = ">=3.8", tag: str = "py3-none-any") -> None:
         filename = f"{project}-{version}-{tag}.whl"
@@ -76,6 +77,8 @@ def index() -> Iterator[Index]:
             body = json.dumps({"meta": {"api-version": "1.0"}, "name": name, "files": files}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+            if status == 503:
+                self.send_header("Retry-After", served.retry_after)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

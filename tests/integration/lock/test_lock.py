@@ -158,6 +158,13 @@ def test_trouble_of_an_index_is_waited_for(upstream: Upstream) -> None:
     assert run(["lock"]) == 0
 
 
+def test_a_long_pause_is_reported_instead_of_waited_for(upstream: Upstream, capsys: pytest.CaptureFixture[str]) -> None:
+    upstream.index.fail, upstream.index.retry_after = 1, "7200"
+    assert run(["lock"]) == LockError.exit_code
+    assert "503" in capsys.readouterr().err
+    assert run(["lock"]) == 0
+
+
 def test_versions_fit_the_oldest_python_and_this_platform(upstream: Upstream) -> None:
     upstream.index.add("cmake", "3.31.5", requires_python=">=3.11")
     upstream.index.add("cmake", "3.31.6", tag="py3-none-win_amd64")

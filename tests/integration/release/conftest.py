@@ -9,7 +9,7 @@ import pytest
 
 from release.project import project
 from release.registries import FaultyProxy, running
-from rocmimg.registry import parse, transport
+from rocmimg.registry import http, parse
 from rocmimg.registry.client import Registries, Repository
 
 __all__ = ["project"]
@@ -17,7 +17,7 @@ __all__ = ["project"]
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_BACKOFF_S", 0.01)
+    monkeypatch.setattr(http, "BACKOFF_S", 0.01)
 
 
 @pytest.fixture
