@@ -31,6 +31,8 @@ echo --
 caches="/var/lib/apt/lists /var/cache/apt/archives /root/.cache"
 mkdir -p $caches
 find $caches -name '*_Packages' -o -name '*.deb' -o -path '/root/.cache/*'
+echo --
+/opt/trace/python3 -c 'from importlib.metadata import requires; print(*requires("torch"), sep="\\n")' || true
 """
 
 
@@ -50,6 +52,8 @@ class Built:
     """Debian packages that steps of its base and final stages installed."""
     leftovers: tuple[str, ...]
     """Files of package managers' caches in the final image."""
+    torch_requires: tuple[str, ...]
+    """What torch's METADATA in the final image requires."""
 
 
 def production_cells(file: Path) -> list[Cell]:
@@ -143,7 +147,7 @@ class Tracer:
                     logs[Path(member.name).name] = content.read().decode().splitlines()
             said = container.exec(["/bin/sh", "-c", _INSPECT], timeout=60)
             assert said.exit_code == 0, said.stderr.decode()
-        dists, packages, leftovers = (part.split() for part in said.stdout.decode().split("--\n"))
+        dists, packages, leftovers, required = (part.splitlines() for part in said.stdout.decode().split("--\n"))
         own = own_lines({name: logs[name] for name in sources})
         del own[_BEFORE]
         return Built(
@@ -155,6 +159,7 @@ class Tracer:
             distributions=dict(line.split("==") for line in dists),  # type: ignore[misc]
             packages=frozenset(packages),
             leftovers=tuple(leftovers),
+            torch_requires=tuple(required),
         )
 
     @staticmethod

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from rocmimg.matrix import ResolvedComponent
+from rocmimg.render.dockerfile import runtime_env
 from tracing.build import Built
+from tracing.rebuild import known
 from tracing.record import Call
 
 _PROTECTED = re.compile(r"torch|torchvision|torchaudio|triton|pytorch[_-]triton-rocm")
@@ -121,6 +123,31 @@ def build_packages_stay_behind(built: Built) -> None:
     assert not built.leftovers, f"left behind: {built.leftovers}"
 
 
+def every_stage_is_used(built: Built) -> None:
+    """The final image takes something of each stage, directly or through others."""
+    unused = {stage.name for stage in built.plan.stages} - set(known(built.steps))
+    assert not unused, f"nothing is taken from {sorted(unused)}"
+
+
+def the_environment_is_the_images(built: Built) -> None:
+    """Variables of the runtime are in the image's configuration, where every process sees them."""
+    missing = runtime_env(built.cell).items() - built.image.env.items()
+    assert not missing, f"not in the image's environment: {sorted(missing)}"
+
+
+def torch_keeps_its_requirements(built: Built) -> None:
+    """Where Triton is replaced, torch requires the one that is there, and everything else that it did."""
+    if not built.torch_requires:
+        return
+    names = [re.match(r"[\w.-]+", line)[0] for line in built.torch_requires]  # type: ignore[index]
+    assert names in (["filelock", "pytorch-triton-rocm", "sympy"], ["filelock", "triton", "sympy"]), names
+    if "triton" in names:
+        wanted = f"triton=={built.distributions['triton']}"
+        assert any(line.startswith(wanted) for line in built.torch_requires), f"{wanted}: {built.torch_requires}"
+    else:
+        assert not built.cell.flags.get("BUILD_TRITON"), built.torch_requires
+
+
 CLAIMS: tuple[Callable[[Built], None], ...] = (
     nothing_failed,
     pins_are_built,
@@ -130,4 +157,7 @@ CLAIMS: tuple[Callable[[Built], None], ...] = (
     archs_are_the_cells,
     llvm_only_on_request,
     build_packages_stay_behind,
+    every_stage_is_used,
+    the_environment_is_the_images,
+    torch_keeps_its_requirements,
 )
