@@ -34,11 +34,12 @@ OTHERS = {"contract": "an image with another release than its pin (tests/integra
 
 def document() -> str:
     """The whole file."""
-    rows = []
-    for name, title in CLASSES.items():
-        for info in listed():
-            if name in info.classes:
-                rows.append(f"| {name} | {title} | {info.tier} | {info.id} | {proof(info)} |")
+    rows = [
+        f"| {name} | {title} | {info.tier} | {info.id} | {proof(info)} |"
+        for name, title in CLASSES.items()
+        for info in listed()
+        if name in info.classes
+    ]
     plain = [info for info in listed() if not info.classes and info.tier in ("image", "import")]
     rest = "\n".join(f"| {info.id} | {info.tier} | {info.title} | {proof(info)} |" for info in plain)
     return (

@@ -34,15 +34,6 @@ def command(
     from rocmimg.report.table import print_table
 
     print_table(
-        ("cell", "base", "components", "flags on", "tag"),
-        [
-            (
-                row["id"],
-                row["base"],
-                " ".join(component["name"] for component in row["components"]),
-                " ".join(name if value is True else f"{name}={value}" for name, value in row["flags"].items() if value),
-                row["tags"][0] if row["tags"] else "",
-            )
-            for row in rows
-        ],
+        ("cell", "base", "components", "tag"),
+        [(row["id"], row["base"], str(len(row["components"])), next(iter(row["tags"]), "")) for row in rows],
     )
