@@ -23,7 +23,10 @@ class Subject:
 
 
 def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> list[Subject]:
-    """For each cell the image that carries its tag; where none does, the newest that was built for it."""
+    """For each cell the image that carries its tag; for a cell without tags the newest that was built for it.
+
+    Another version of the cell does not stand in for the one that is asked for.
+    """
     listed = tuple(images)
     index = ImageIndex(listed)
     decisions = {decision.id: decision for decision in decide_all(plan, listed)}
@@ -31,8 +34,8 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
     for cell_id in cells:
         image = plan[cell_id]
         decision = decisions[cell_id]
-        tagged = next((info for tag in image.cell.tags if (info := index.find(tag))), None)
-        chosen = tagged or next(iter(index.of_cell(cell_id)), None)
+        candidates = [index.find(tag) for tag in image.cell.tags] or index.of_cell(cell_id)
+        chosen = next((info for info in candidates if info), None)
         if chosen is None:
             reason = f"there is no image: run `rocmimg build {cell_id}`"
         elif decision.digest is None:

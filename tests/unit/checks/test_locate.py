@@ -50,9 +50,14 @@ def test_where_the_base_is_not_here_nothing_is_said_about_the_plan(plan):
     assert "cannot be told" in subject.reason
 
 
-def test_the_newest_image_of_the_cell_where_none_has_the_tag(plan):
+def test_another_version_does_not_stand_in(plan):
+    assert found(plan, BASE, info("sha256:1", "t:v0", **{LABEL_CELL: "t-gfx942"})).image is None
+
+
+def test_the_newest_image_of_a_cell_without_tags(load_matrix):
+    matrix = load_matrix("{targets: {t: {gpu_archs: [gfx942], base: debian:1, image: t, tags: []}}}")
     images = [info("sha256:1", **{LABEL_CELL: "t-gfx942"}), info("sha256:22", **{LABEL_CELL: "t-gfx942"})]
-    assert found(plan, BASE, *images).image.id == "sha256:22"
+    assert found(make_plan(matrix, ["t-gfx942"]), BASE, *images).image.id == "sha256:22"
 
 
 def test_no_image_names_the_next_step(plan):
