@@ -28,7 +28,7 @@ def app(project, lab):
     made = project(MATRIX)
     text = "RUN mkdir -p /opt/pins/aiter && echo 'there = 1' > /opt/pins/aiter/__init__.py\n"
     made.recipe("aiter", text, sources=["local"], module="aiter", install=["editable"])
-    made.recipe("sglang", "RUN true\n", sources=["local"], module="sglang", install=["editable"])
+    made.recipe("sglang", "RUN true\n", sources=["local"], module="sglang", install=["editable"], framework=True)
     for path, content in (("sources/aiter", "there = 1\n"), ("framework/sglang", USE)):
         (made.folder / path).mkdir(parents=True)
         (made.folder / path / "__init__.py").write_text(content)
