@@ -10,22 +10,21 @@ from tracing import IMAGES
 from tracing.build import Tracer
 from tracing.stub import StubBases
 
-from rocmimg.engine import connect
+from rocmimg.engine.client import Engine
 
 
 @pytest.fixture(scope="session")
-def make_tracer() -> Iterator[Callable[[Path], Tracer]]:
+def make_tracer(host_engine: Engine) -> Iterator[Callable[[Path], Tracer]]:
     made: list[Tracer] = []
-    with connect() as engine:
-        stubs = StubBases(engine)
+    stubs = StubBases(host_engine)
 
-        def make(file: Path) -> Tracer:
-            made.append(Tracer(engine, stubs, file))
-            return made[-1]
+    def make(file: Path) -> Tracer:
+        made.append(Tracer(host_engine, stubs, file))
+        return made[-1]
 
-        yield make
-        for tracer in reversed(made):
-            tracer.close()
+    yield make
+    for tracer in reversed(made):
+        tracer.close()
 
 
 @pytest.fixture(scope="session")

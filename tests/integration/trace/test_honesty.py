@@ -79,10 +79,11 @@ BROKEN_STEPS = {
         "unrecognized arguments: -rf",
     ),
     "package without lists": ("RUN apt-get install -y libdrm-dev", "no lists were fetched"),
+    "command without a recorder": ("RUN gpg --version", "there is no recorder for this command yet"),
     "command that is not there": ("RUN protoc --version", "protoc: command not found"),
     "tool before the package that brings it": (
-        "RUN meson setup build && apt-get update && apt-get install -y meson",
-        "meson: command not found",
+        "RUN jq --version && apt-get update && apt-get install -y jq",
+        "jq: command not found",
     ),
     "wrong folder": (
         "RUN cd /sgl-workspace/aitre && python3 setup.py build_ext --inplace",

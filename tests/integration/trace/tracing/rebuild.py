@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from rocmimg.engine import StepFinished
 
-_STEP = re.compile(r"\[(?:(?P<stage>[\w.-]+) +)?\d+/\d+\] (?:RUN|COPY|ADD|WORKDIR)\b")
+_STEP = re.compile(r"\[ *(?:(?P<stage>[A-Za-z][\w.-]*) +)?\d+/\d+\] (?:RUN|COPY|ADD|WORKDIR)\b")
 
 
 def ran(steps: Iterable[StepFinished]) -> Counter[str]:

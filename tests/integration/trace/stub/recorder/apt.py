@@ -1,4 +1,4 @@
-"""apt and dpkg: packages bring the commands that steps use, and lists must have been fetched."""
+"""apt: packages bring the commands that steps use, and lists must have been fetched."""
 
 from __future__ import annotations
 
@@ -53,14 +53,3 @@ def _install(words: list[str]) -> None:
             dists.install(name, version)
         with (ROOT / "packages").open("a") as packages:
             packages.write(f"{word}\n")
-
-
-def dpkg(call: Call) -> None:
-    if call.args == ["--print-architecture"]:
-        call.print("amd64")
-    else:
-        raise Refused(f"{call.args} has no fixture")
-
-
-def add_repository(call: Call) -> None:
-    call.parse(Arguments(call.name).flags("--yes|-y", "--no-update|-n").words("repository", 1))

@@ -1,4 +1,4 @@
-"""cmake, make, ninja, meson and autotools: a project is configured before it is built, built before it is installed."""
+"""cmake, make, ninja and autotools: a project is configured before it is built, built before it is installed."""
 
 from __future__ import annotations
 
@@ -90,22 +90,3 @@ def autogen(call: Call) -> None:
     for tool in ("autoreconf", "libtoolize"):
         must_exist(f"/usr/bin/{tool}", "autogen needs")
     provide("configure", folder=str(Path(call.path).parent))
-
-
-def meson(call: Call) -> None:
-    verb, *rest = call.args or [""]
-    call.facts["verb"] = verb
-    if verb == "setup":
-        options = Arguments("meson setup").values("--prefix", "--buildtype", "--libdir", "-D").flags("--wipe")
-        said = call.parse(options.words("build", 1).words("source", "?"), rest)
-        source = Path(said.source or ".")
-        must_exist(source / "meson.build", "ERROR: neither source directory")
-        call.facts["defines"] = said.D
-        _configure(
-            call, source, Path(said.build[0]), said.prefix[-1] if said.prefix else "/usr/local", ("build.ninja",)
-        )
-    elif verb in ("compile", "install"):
-        said = call.parse(Arguments(f"meson {verb}").values("-C", "-j"), rest)
-        _build(call, Path(said.C[-1] if said.C else "."), ["install"] if verb == "install" else [])
-    else:
-        raise Refused(f"meson {verb}")

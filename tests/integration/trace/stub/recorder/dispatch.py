@@ -10,7 +10,6 @@ from call import UNVOUCHED, Call, Refused, checkout_of
 
 # Command -> module and function. Modules are imported one at a time: a trace starts hundreds of recorders.
 TOOLS = {
-    "add-apt-repository": ("apt", "add_repository"),
     "apt": ("apt", "apt"),
     "apt-get": ("apt", "apt"),
     "autogen.sh": ("build", "autogen"),
@@ -18,12 +17,9 @@ TOOLS = {
     "cmake": ("build", "cmake"),
     "configure": ("build", "configure"),
     "curl": ("fetch", "curl"),
-    "dpkg": ("apt", "dpkg"),
     "git": ("git", "git"),
-    "gpg": ("system", "gpg"),
     "make": ("build", "make"),
     "maturin": ("rust", "maturin"),
-    "meson": ("build", "meson"),
     "ninja": ("build", "make"),
     "pip": ("pip", "pip"),
     "pip3": ("pip", "pip"),
@@ -34,8 +30,6 @@ TOOLS = {
     "rustup-init": ("rust", "rustup_init"),
     "sha256sum": ("system", "sha256sum"),
     "sleep": ("system", "sleep"),
-    "uv": ("pip", "uv"),
-    "wget": ("fetch", "wget"),
     **dict.fromkeys(("c++", "cc", "clang", "clang++", "g++", "gcc", "hipcc", "llvm-config"), ("system", "compiler")),
 }
 

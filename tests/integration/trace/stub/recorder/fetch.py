@@ -1,4 +1,4 @@
-"""curl and wget: files of small stand-ins."""
+"""curl: files of small stand-ins."""
 
 from __future__ import annotations
 
@@ -26,14 +26,6 @@ def curl(call: Call) -> None:
     options.values("--output|-o", "--retry", "--retry-delay", "--connect-timeout", "--max-time", "--proto")
     said = call.parse(options.words("urls", "+"))
     _fetch(call, said.urls, said.output, remote_name=said.remote_name)
-
-
-def wget(call: Call) -> None:
-    options = Arguments("wget").flags("--quiet|-q", "--no-verbose|-nv", "--retry-connrefused")
-    said = call.parse(
-        options.values("--output-document|-O", "--tries|-t", "--timeout|-T", "--waitretry").words("urls", "+")
-    )
-    _fetch(call, said.urls, said.output_document, remote_name=not said.output_document)
 
 
 def _fetch(call: Call, urls: list[str], outputs: list[str], *, remote_name: bool) -> None:

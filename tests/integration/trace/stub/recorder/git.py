@@ -143,16 +143,10 @@ def _apply_commits(call: Call, args: list[str], folder: Path) -> None:
         raise Refused(f"fatal: bad revision {bad[0]!r}", 128)
 
 
-def _config(call: Call, args: list[str], folder: Path) -> None:
-    options = Arguments("git config").flags("--global", "--system", "--local", "--add")
-    call.parse(options.words("name", 1).words("value", 1), args)
-
-
 _VERBS = {
     "checkout": _checkout,
     "cherry-pick": _apply_commits,
     "clone": _clone,
-    "config": _config,
     "fetch": _fetch,
     "init": _init,
     "remote": _remote,

@@ -13,7 +13,7 @@ sys.path.insert(0, "/opt/trace/recorder")
 from call import LOG, ROOT, provide
 
 # A bare distribution has these; whatever else a step uses comes with the base's profile or with a package.
-BARE = ("apt", "apt-get", "dpkg", "sleep", "sha256sum")
+BARE = ("apt", "apt-get", "sleep", "sha256sum")
 
 
 def move(name: str, to: str = "") -> None:

@@ -1,4 +1,4 @@
-"""pip and uv: what is installed, under which constraints."""
+"""pip: what is installed, under which constraints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SUFFIXES = (".whl", ".tar.gz", ".zip")
 
 def pip(call: Call, args: list[str] | None = None) -> None:
     call.tool = "pip"
-    if call.name != "uv" and "pip" not in dists.installed():
+    if "pip" not in dists.installed():
         raise Refused("No module named pip", 1)
     verb, *rest = (call.args if args is None else args) or [""]
     if verb == "--version":
@@ -27,32 +27,20 @@ def pip(call: Call, args: list[str] | None = None) -> None:
     _VERBS[verb](call, rest)
 
 
-def uv(call: Call) -> None:
-    args = list(call.args)
-    if args[:1] != ["pip"]:
-        raise Refused(f"uv {args[:1]}")
-    pip(call, args[1:])
-    call.facts["uv"] = True
-
-
 def _options(name: str) -> Arguments:
     options = Arguments(name).flags(
-        "--upgrade|-U", "--no-deps", "--no-cache-dir|--no-cache", "--no-build-isolation", "--use-pep517", "--no-index",
-        "--force-reinstall", "--ignore-installed", "--pre", "--quiet|-q", "--verbose|-v", "--system",
-        "--break-system-packages", "--require-hashes", "--no-compile", "--only-deps", "--reinstall",
+        "--upgrade|-U", "--no-deps", "--no-cache-dir", "--no-build-isolation", "--use-pep517", "--no-index",
+        "--force-reinstall", "--ignore-installed", "--quiet|-q",
     )  # fmt: skip
     return options.values(
-        "--requirement|-r", "--constraint|-c", "--editable|-e", "--config-settings|-C|--config-setting",
-        "--index-url|-i", "--extra-index-url", "--find-links|-f", "--only-binary", "--no-binary", "--retries",
-        "--timeout", "--root-user-action", "--index-strategy", "--python", "--progress-bar",
+        "--requirement|-r", "--constraint|-c", "--editable|-e", "--config-settings|-C", "--index-url|-i",
+        "--extra-index-url", "--find-links|-f", "--only-binary", "--no-binary", "--wheel-dir|-w", "--dest|-d",
     ).words("words")  # fmt: skip
 
 
 def _constraints(said: Namespace) -> tuple[list[str], dict[str, str]]:
     """The files that bind this call, and the pins in them."""
     files = [*os.environ.get("PIP_CONSTRAINT", "").split(), *said.constraint]
-    if os.environ.get("UV_CONSTRAINT"):
-        files += os.environ["UV_CONSTRAINT"].split()
     pins = {}
     for file in files:
         for line in dists.requirements(file):
@@ -131,7 +119,7 @@ def _install_named(wanted: Requirement, pins: dict[str, str], *, fresh: bool) ->
 
 
 def _wheel(call: Call, args: list[str]) -> None:
-    said = call.parse(_options("pip wheel").values("--wheel-dir|-w", "--dest|-d"), args)
+    said = call.parse(_options("pip wheel"), args)
     files, pins = _constraints(said)
     wanted = _wanted(said)
     to = Path((said.wheel_dir or said.dest or ["."])[-1])
@@ -147,8 +135,8 @@ def _wheel(call: Call, args: list[str]) -> None:
 
 
 def _uninstall(call: Call, args: list[str]) -> None:
-    said = call.parse(Arguments("pip uninstall").flags("--yes|-y", "--quiet|-q", "--system").words("names", "+"), args)
-    if not said.yes and not call.name == "uv":
+    said = call.parse(Arguments("pip uninstall").flags("--yes|-y", "--quiet|-q").words("names", "+"), args)
+    if not said.yes:
         raise Refused("ERROR: pip would ask", 1)
     for name in said.names:
         dists.uninstall(dists.requirement(name).name)
@@ -160,32 +148,10 @@ def _list(call: Call, args: list[str]) -> None:
     call.print("\n".join(f"{name}=={version}" for name, version in dists.installed().items()))
 
 
-def _show(call: Call, args: list[str]) -> None:
-    said = call.parse(Arguments("pip show").flags("--quiet|-q", "--files|-f").words("names", "+"), args)
-    for name in said.names:
-        version = dists.installed().get(dists.normal(name))
-        if version is None:
-            raise Refused(f"WARNING: Package(s) not found: {name}", 1)
-        call.print(f"Name: {name}\nVersion: {version}\nLocation: {dists.SITE}")
-
-
-def _check(call: Call, args: list[str]) -> None:
-    call.parse(Arguments("pip check"), args)
-
-
-def _cache(call: Call, args: list[str]) -> None:
-    if args != ["purge"]:
-        raise Refused(f"cache {args}")
-
-
 _VERBS = {
-    "cache": _cache,
-    "check": _check,
     "download": _wheel,
-    "freeze": _list,
     "install": _install,
     "list": _list,
-    "show": _show,
     "uninstall": _uninstall,
     "wheel": _wheel,
 }

@@ -1,4 +1,4 @@
-"""python3: inline scripts and files run for real; pip, venv, build and setup.py are recorded."""
+"""python3: inline scripts and files run for real; pip, venv and setup.py are recorded."""
 
 from __future__ import annotations
 
@@ -84,13 +84,4 @@ def _venv(call: Call, args: list[str]) -> None:
     site.symlink_to(dists.SITE)
 
 
-def _build(call: Call, args: list[str]) -> None:
-    call.tool = "build"
-    options = Arguments("build").flags("--wheel|-w", "--no-isolation|-n", "--skip-dependency-check|-x", "--sdist|-s")
-    said = call.parse(options.values("--outdir|-o", "--config-setting|-C").words("folder", "?"), args)
-    folder = Path(said.folder or ".")
-    dists.project(folder).wheel(Path(said.outdir[-1]) if said.outdir else folder / "dist")
-    call.facts["no_isolation"] = said.no_isolation
-
-
-_MODULES = {"build": _build, "pip": pip.pip, "venv": _venv}
+_MODULES = {"pip": pip.pip, "venv": _venv}

@@ -29,16 +29,12 @@ def rustup(call: Call) -> None:
 
 def cargo(call: Call) -> None:
     verb, *rest = call.args or [""]
-    options = Arguments(f"cargo {verb}").flags("--release|-r", "--locked", "--offline", "--quiet|-q", "--all-features")
-    options.values("--manifest-path", "--features|-F", "--version", "--jobs|-j", "--package|-p", "--precise", "--root")
-    said = call.parse(options.words("words"), rest)
-    call.facts |= {"verb": verb, "words": said.words}
-    if verb in ("build", "update", "fetch"):
-        must_exist(said.manifest_path[-1] if said.manifest_path else "Cargo.toml", "error: could not find")
-    elif verb == "install":
-        provide(*said.words, folder=os.environ.get("CARGO_HOME", "/root/.cargo") + "/bin")
-    else:
+    options = Arguments(f"cargo {verb}").flags("--release|-r", "--locked").values("--manifest-path", "--features|-F")
+    said = call.parse(options, rest)
+    if verb != "build":
         raise Refused(f"error: no such command: {verb!r}", 101)
+    must_exist(said.manifest_path[-1] if said.manifest_path else "Cargo.toml", "error: could not find")
+    call.facts["verb"] = verb
 
 
 def maturin(call: Call) -> None:

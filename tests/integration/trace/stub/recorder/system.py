@@ -41,17 +41,6 @@ def compiler(call: Call) -> None:
     call.print(f"{call.name} 0 (trace)")
 
 
-def gpg(call: Call) -> None:
-    options = Arguments("gpg").flags("--dearmor", "--batch", "--yes", "--no-tty")
-    said = call.parse(options.values("--output|-o").words("files"))
-    data = Path(said.files[0]).read_bytes() if said.files else sys.stdin.buffer.read()
-    if said.output:
-        Path(said.output[-1]).write_bytes(data)
-    else:
-        call.facts["printed"] = True
-        sys.stdout.buffer.write(data)
-
-
 def rocm_sdk(call: Call) -> None:
     if call.args == ["init"]:
         folder = dists.SITE / "_rocm_sdk_devel"
