@@ -6,12 +6,13 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from rocmimg.matrix.cell import Cell, Matrix
-from rocmimg.matrix.model import Rootfs
+from rocmimg.matrix.model import Network, Rootfs
 from rocmimg.paths import cache_dir
 from rocmimg.plan.context import ContextFile
 from rocmimg.plan.manifest import image_manifest
@@ -19,6 +20,7 @@ from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
+from rocmimg.render.network import is_set
 
 
 def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = None) -> Plan:
@@ -45,7 +47,10 @@ def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = 
 
 def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
     rendered = render(matrix, cell, rootfs=rootfs)
-    inputs = {f"stage {stage.name}": _sha256(stage.text) for stage in rendered.stages}
+    # How the network is reached does not change what is built: neither its mounts nor its files are an input.
+    direct = replace(cell, config=cell.config.model_copy(update={"network": Network()}))
+    neutral = render(matrix, direct, rootfs=rootfs) if is_set(cell.config.network) else rendered
+    inputs = {f"stage {stage.name}": _sha256(stage.text) for stage in neutral.stages}
     context: list[ContextFile] = []
     root = None
     if rendered.base == "scratch" and cell.config.base.rootfs:
@@ -71,7 +76,6 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
     manifest = image_manifest(cell, rendered.base, inputs)
     inputs["manifest"] = hashlib.sha256(manifest).hexdigest()
     context.append(ContextFile(path=MANIFEST, data=manifest))
-    # How the network is reached does not change what is built: these files are no input.
     context += [
         ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()
     ]

@@ -90,6 +90,19 @@ class TestDigest:
         assert after.digest("") == before.digest("")
         assert any(file.path.endswith("ca.pem") for file in after.context)
 
+    def test_nor_whether_anything_has_to_be_said_about_it(self, load_matrix):
+        text = """
+            targets:
+              t:
+                gpu_archs: [gfx942]
+                base: debian:testing
+                components: {aiter: {repo: "https://example.org/a", ref: v1}}
+        """
+        plain = make_plan(load_matrix(text), ["t-gfx942"]).images[0]
+        proxied = make_plan(load_matrix(text, "network.http_proxy=http://proxy:3128"), ["t-gfx942"]).images[0]
+        assert plain.dockerfile != proxied.dockerfile
+        assert plain.digest("") == proxied.digest("")
+
     def test_a_changed_pin_changes_the_stage_of_its_component(self, load_matrix):
         text = """
             targets:
