@@ -136,7 +136,11 @@ def main() -> None:
                 (*_, said) = after_change_of(matrix, make_plan(matrix, [cell.id]), ["aiter"])
                 compiles = [stage for stage in mine if stage in OUR_COMPILES]
                 total = sum(known(built.steps).values())
-                print(f"  {cell.id:24} {sum(mine.values()):3} of {total:3}   {', '.join(compiles)}", flush=True)
+                where = " + ".join(f"{stage} {count}" for stage, count in sorted(mine.items()))
+                print(
+                    f"  {cell.id:24} {sum(mine.values()):3} of {total:3}   {', '.join(compiles)}   ({where})",
+                    flush=True,
+                )
                 if not set(mine) <= set(said.stages):
                     wrong.append(f"{cell.id}: ran {sorted(mine)}, `plan --changed` says {sorted(said.stages)}")
             base = stubs.reference(cells[0].config.base.image)
