@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     help="Say instead what another pin of this component would rebuild. Repeatable.",
 )
 @click.option("--changed-since", metavar="COMMIT", help="Say instead what changed in the matrix since COMMIT rebuilds.")
-@click.option("--json", "as_json", is_flag=True, help="An array of objects: id, action, reasons, digest.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="An array of objects: id, action, reasons, digest; for a change: id, rebuilt, kept.",
+)
 def command(
     file: Path,
     sets: tuple[str, ...],
