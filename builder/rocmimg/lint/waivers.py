@@ -107,8 +107,16 @@ def from_file(path: Path) -> tuple[Waiver, ...]:
 
     try:
         content: Any = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"the waivers cannot be read: {error}", position=Position(str(path))) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ConfigError(
+            "the waivers are not YAML",
+            why=getattr(error, "problem", None) or str(error).splitlines()[0],
+            next_step="mend the syntax",
+            position=Position(str(path), mark.line + 1 if mark else 0),
+        ) from error
     entries = content.get("waivers") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise ConfigError(

@@ -83,3 +83,10 @@ def test_a_broken_waivers_file_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError):
         from_file(path)
+
+
+def test_waivers_that_are_not_yaml_are_named_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yaml"
+    path.write_text("waivers:\n  - {path: [\n")
+    with pytest.raises(ConfigError, match=r"waivers.yaml:\d: the waivers are not YAML; [^\n]*; mend the syntax$"):
+        from_file(path)
