@@ -89,7 +89,7 @@ def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[st
 def _shown(path: Path) -> str:
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, RuntimeError):  # outside this folder; links in a circle, which reading it then reports
         return str(path)
 
 

@@ -88,8 +88,10 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
         raise ConfigError(
             f"{name} does not exist", next_step="name the matrix with --file, or write one: see README.md"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name} cannot be read", why=str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name} is not UTF-8", why=str(error), next_step="save it as UTF-8 text") from error
+    except OSError as error:
+        raise ConfigError(f"{name} cannot be read", why=error.strerror or str(error)) from error
     return parse_yaml(text, name)
 
 
