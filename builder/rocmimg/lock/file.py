@@ -44,7 +44,7 @@ def read_lock(path: Path) -> Lock | None:
     except ConfigError as error:
         raise LockError(
             "the lock is broken",
-            why=str(error),
+            why="; ".join(part for part in (error.what, error.why) if part),
             next_step=f"take {path.name} from version control, or remove it and run `rocmimg lock`",
             position=error.position or Position(path.name),
         ) from error
