@@ -113,6 +113,7 @@ def run(args: list[str] | None = None) -> int:
             traceback.print_exc()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "; free some space and run the same command again: what is built stays" if full else ""
-        click.echo(f"rocmimg: {error}{hint}", err=True)
+        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        click.echo(f"rocmimg: {said}{hint}", err=True)
         return DiskFullError.exit_code if full else 1
     return result if isinstance(result, int) else 0

@@ -41,7 +41,7 @@ def command(
     from rocmimg.preflight.contracts import required_of
     from rocmimg.report.table import print_table
 
-    others = named_sources(bumps)
+    others = named_sources("--with", "aiter=v0.1.14", bumps)
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     rows = []
     with Checker(refresh=fetch) as checker:

@@ -60,7 +60,7 @@ def command(
     from rocmimg.preflight.contracts import Pair, not_run, pairs_of, run_pairs
 
     accepted = read_baseline(baseline) if baseline is not None else ()
-    given = named_sources(sources)
+    given = named_sources("--source", "aiter=./aiter@v0.1.12", sources)
     asked: list[Cell] = []
     if framework is not None:
         if in_image:

@@ -105,12 +105,12 @@ def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
     return matrix
 
 
-def named_sources(options: Sequence[str]) -> dict[str, str]:
-    """PACKAGE=PLACE options by package."""
+def named_sources(option_name: str, example: str, options: Sequence[str]) -> dict[str, str]:
+    """The values of an option of the form PACKAGE=VALUE, by package."""
     named: dict[str, str] = {}
     for option in options:
         package, equals, place = option.partition("=")
         if not equals or not place or not all(part.isidentifier() for part in package.split(".")):
-            raise click.UsageError(f"--source {option}: write PACKAGE=PLACE, for instance aiter=./aiter@v0.1.12")
+            raise click.UsageError(f"{option_name} {option}: write for instance {example}")
         named[package] = place
     return named

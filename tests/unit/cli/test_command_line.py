@@ -56,6 +56,24 @@ def test_an_error_is_one_line_with_the_code_of_its_kind(rocmimg):
     assert "Traceback" not in done.stderr
 
 
+def test_a_matrix_that_links_to_itself_is_an_error_of_ours(rocmimg, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    done = rocmimg("list", "-f", "loop")
+    assert done.returncode == 3
+    assert "loop cannot be read; Too many levels of symbolic links" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_named(rocmimg, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    done = rocmimg("lint", "Dockerfile", "--no-external", "-o", "gone/report.txt")
+    assert done.returncode == 1
+    assert done.stderr == "rocmimg: gone/report.txt: No such file or directory\n"
+
+
+def test_a_wrong_option_is_called_by_its_name(rocmimg):
+    assert "--with nope: write for instance" in rocmimg("capabilities", "--with", "nope").stderr
+
+
 def test_debug_shows_the_traceback(rocmimg):
     assert "Traceback" in rocmimg("--debug", "list", "--set", "flagz.A=1").stderr
 
