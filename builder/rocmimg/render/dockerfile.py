@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from rocmimg.errors import ConfigError
@@ -22,6 +23,13 @@ FILES: Final = ".rocmimg/files"
 MANIFEST: Final = ".rocmimg/manifest.json"
 """Where the image's description of itself lies in the build context."""
 _RESERVED: Final = frozenset({"base", "final", "scratch"})
+
+
+class _Components(dict[str, ResolvedComponent]):
+    """The components by recipe, for templates: one that is missing is named when its values are used."""
+
+    def __missing__(self, recipe: str) -> StrictUndefined:
+        return StrictUndefined(f"it uses {recipe!r}, which the cell does not have; add that component")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "rootfs": ROOTFS if base == "scratch" else None,
         "python": cell.config.python,
         "workdir": cell.config.workdir,
-        "components": {component.recipe.name: component for component in cell.components},
+        "components": _Components({component.recipe.name: component for component in cell.components}),
         "kept": kept(cell),
         "constrained": bool(cell.config.keep or any(c.recipe.provides for c in cell.components)),
         "files_folder": FILES,

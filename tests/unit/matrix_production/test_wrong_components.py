@@ -151,7 +151,7 @@ def test_a_need_that_is_switched_off_is_no_error(load_matrix):
 
 def test_a_toolchain_that_is_missing_is_named(load_matrix):
     matrix = load_matrix(HEAD + "    components:\n      sglang: {repo: 'https://host/s.git', ref: v1}\n")
-    with pytest.raises(TemplateError, match=r"macros.j2:\d+: .*rust"):
+    with pytest.raises(TemplateError, match=r"macros.j2:\d+: .* uses 'rust', which the cell does not have"):
         render(matrix, matrix.cells[0])
 
 
