@@ -1,8 +1,9 @@
-"""Where rocmimg keeps what it can make again."""
+"""Where rocmimg keeps what it can make again, and how it writes what others read meanwhile."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -13,3 +14,23 @@ def cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("rocmimg")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all; its folder is made.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

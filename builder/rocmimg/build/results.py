@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rocmimg.errors import BuildError, RocmimgError
+from rocmimg.paths import write_whole
 
 Status = Literal["built", "up-to-date", "failed", "cancelled"]
 
@@ -46,10 +47,7 @@ class CellResult:
 
 def write_report(results: Sequence[CellResult], path: Path) -> None:
     """Write build/report.json as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps([result.as_json() for result in results], indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps([result.as_json() for result in results], indent=2) + "\n")
 
 
 def exit_code(results: Sequence[CellResult]) -> int:

@@ -23,6 +23,7 @@ from rocmimg.checks.process import Suite
 from rocmimg.checks.suites import command, own_folder
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
+from rocmimg.paths import write_whole
 from rocmimg.plan import LABEL_DIGEST
 
 if TYPE_CHECKING:
@@ -210,10 +211,7 @@ def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
 
 def store(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> None:
     """Write a result file; what it says of the same image and device stays for the tiers that were not run now."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(_with_earlier(path, result, tiers).as_json(), indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(_with_earlier(path, result, tiers).as_json(), indent=2) + "\n")
 
 
 def _with_earlier(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> ImageResult:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +11,7 @@ from rocmimg.errors import ConfigError, LockError, Position
 from rocmimg.lock.model import VERSION, Lock
 from rocmimg.matrix.nodes import read_yaml
 from rocmimg.matrix.validate import validate
+from rocmimg.paths import write_whole
 
 _HEADER: Final = "# Written by `rocmimg lock`. Commit it; do not edit it.\n"
 
@@ -60,17 +59,7 @@ def write_lock(lock: Lock, path: Path) -> bool:
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, text)
     except OSError as error:
         raise LockError(f"{path} cannot be written", why=str(error), next_step="the old lock is untouched") from error
     return True

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rocmimg.checks.coverage import covers
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Status
+from rocmimg.paths import write_whole
 
 _ORDER: Final[tuple[Status, ...]] = ("failed", "not-run", "waived", "passed", "not-applicable")
 _COLOURS: Final = 4
@@ -101,10 +102,7 @@ def write_page(results: Sequence[ImageResult], path: Path) -> None:
     text = environment.get_template("page.html.j2").render(
         images=images, totals=totals, made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, text)
 
 
 def _tally(checks: Sequence[CheckResult], tier: str) -> list[tuple[Status, int]]:
