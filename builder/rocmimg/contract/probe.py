@@ -73,11 +73,6 @@ def needs(uses: Iterable[tuple[str, FileUses]]) -> dict[str, str]:
     return found
 
 
-def probe_names(uses: Iterable[tuple[str, FileUses]]) -> list[str]:
-    """The names of ``needs``, sorted."""
-    return sorted(needs(uses))
-
-
 def static_answers(uses: Iterable[tuple[str, FileUses]], source: SourcePackage) -> dict[str, Answer]:
     """What the text of the source says about the same names."""
     answers: dict[str, Answer] = {}

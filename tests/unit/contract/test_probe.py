@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rocmimg.contract.check import Checker
-from rocmimg.contract.probe import PROGRAM, compare, needs, not_told, probe_names, static_answers
+from rocmimg.contract.probe import PROGRAM, compare, needs, not_told, static_answers
 
 from .conftest import write
 
@@ -55,7 +55,7 @@ def test_they_agree(world):
     dynamic = ask(folder, needs(uses))
     assert dynamic == static
     assert compare(static, dynamic) == []
-    assert probe_names(uses) == [
+    assert sorted(needs(uses)) == [
         "aiter",
         "aiter.Kind.a",
         "aiter.Kind.b",
