@@ -43,9 +43,12 @@ def command(
 
     others = named_sources("--with", "aiter=v0.1.14", bumps)
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    required = [need for cell in chosen for need in required_of(matrix.cell(cell), matrix)]
+    for package in others.keys() - {need.target.partition(".")[0] for need in required}:
+        raise click.UsageError(f"--with {package}: no selected cell requires a capability of it")
     rows = []
     with Checker(refresh=fetch) as checker:
-        for need in (need for cell in chosen for need in required_of(matrix.cell(cell), matrix)):
+        for need in required:
             place, _, ref = need.source.rpartition("@")
             other = others.get(need.target.partition(".")[0])
             row = {"cell": need.cell, "capability": need.target, "pin": ref if place else need.source}
@@ -65,7 +68,7 @@ def command(
         click.echo("no selected cell requires a capability: name some under components.<name>.requires")
     else:
         header = ("cell", "capability", "pin", "has", *(("with", "then", "change") if others else ()), "window")
-        print_table(header, [[row.get("capability" if h == "capability" else h, "") for h in header] for row in rows])
+        print_table(header, [[row.get(h, "") for h in header] for row in rows])
     for reason in dict.fromkeys(row["reason"] for row in rows if "reason" in row):
         click.echo(f"not run: {reason}", err=True)
     missing = [row for row in rows if row["has"] == "no"]

@@ -65,6 +65,8 @@ def command(
     if framework is not None:
         if in_image:
             raise click.UsageError("--image is about cells of the matrix: leave out --framework")
+        if cells or targets or archs or variants:
+            raise click.UsageError("--framework stands in place of the matrix: leave out the cells")
         if not given:
             raise click.UsageError("--framework needs at least one --source PACKAGE=PLACE")
         pairs = [Pair(framework=framework, package=package, source=place) for package, place in given.items()]

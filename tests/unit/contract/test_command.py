@@ -99,6 +99,7 @@ def test_a_wrong_baseline(world, tmp_path, capsys, text, position, what):
         (["--framework", "fw"], 2),
         (["--framework", "fw", "--source", "src"], 2),
         (["--framework", "fw", "--source", "aiter=src", "--image"], 2),
+        (["--framework", "fw", "--source", "aiter=src", "cell"], 2),
         (["--framework", "fw", "--source", "aiter="], 2),
         (["--framework", "nothing", "--source", "aiter=src"], SourceError.exit_code),
         (["--framework", "fw", "--source", "aiter=src@v1"], SourceError.exit_code),

@@ -122,6 +122,12 @@ def test_capabilities(matrix, capsys):
     assert "lost" in capsys.readouterr().out
 
 
+def test_another_pin_of_what_nobody_requires_is_a_wrong_command_line(matrix, capsys):
+    matrix("v0.1.0")
+    assert run(["capabilities", "--target", "sgl", "--with", "aitre=v0.2.0"]) == 2
+    assert "--with aitre: no selected cell requires a capability of it" in capsys.readouterr().err
+
+
 def test_capability_takes_the_repository_from_the_matrix(matrix, capsys):
     matrix("v0.1.0")
     assert run(["capability", "aiter.a.fused"]) == 0
