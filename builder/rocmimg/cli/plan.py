@@ -79,12 +79,12 @@ def command(
 def _rebuilds(
     matrix: Matrix, plan: Plan, file: Path, changed: tuple[str, ...], changed_since: str | None
 ) -> tuple[Rebuild, ...]:
-    from rocmimg.plan.changed import after_change_of, between
+    from rocmimg.plan.changed import after_change_of, between, plan_at
 
     if changed and changed_since:
         raise click.UsageError("--changed and --changed-since exclude each other.")
     if changed_since:
-        return between(_plan_at(file, changed_since, [image.id for image in plan.images]), plan)
+        return between(plan_at(file, changed_since, [image.id for image in plan.images]), plan)
     names = []
     for text in changed:
         kind, _, name = text.partition("=")
@@ -92,20 +92,6 @@ def _rebuilds(
             raise click.UsageError(f"--changed {text}: write component=NAME.")
         names.append(name)
     return after_change_of(matrix, plan, names)
-
-
-def _plan_at(file: Path, commit: str, cells: list[str]) -> Plan:
-    """The plan of those of ``cells`` that the matrix had at ``commit``."""
-    from rocmimg.matrix import load
-    from rocmimg.matrix.history import at_commit, bring_folders
-    from rocmimg.plan import make_plan
-
-    with at_commit(file, commit) as old:
-        before = load(old)
-        there = [cell for cell in before.cells if cell.id in cells]
-        local = {component.local for cell in there for component in cell.components if component.local}
-        bring_folders(file, commit, sorted(local), old.parent)
-        return make_plan(before, [cell.id for cell in there])
 
 
 def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:

@@ -7,12 +7,16 @@ bytes stops there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rocmimg.errors import ConfigError, Position
+from rocmimg.matrix import load
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.history import at_commit, bring_folders
 from rocmimg.matrix.validate import did_you_mean
+from rocmimg.plan.make import make_plan
 from rocmimg.plan.model import ImagePlan, Plan
 from rocmimg.render.dockerfile import FILES
 
@@ -51,6 +55,21 @@ def after_change_of(matrix: Matrix, plan: Plan, components: Sequence[str]) -> tu
             if component.name in components or _owner(component, cell) in components
         }
     return _spread(plan, seeds)
+
+
+def plan_at(file: Path, commit: str, cells: Collection[str]) -> Plan:
+    """The plan of those of ``cells`` that the matrix ``file`` had at ``commit``.
+
+    Raises:
+        SourceError: there is no such commit, or the matrix or a local source was not there.
+        ConfigError: the matrix was wrong then.
+    """
+    with at_commit(file, commit) as old:
+        before = load(old)
+        there = [cell for cell in before.cells if cell.id in cells]
+        local = {component.local for cell in there for component in cell.components if component.local}
+        bring_folders(file, commit, sorted(local), old.parent)
+        return make_plan(before, [cell.id for cell in there])
 
 
 def between(before: Plan, after: Plan) -> tuple[Rebuild, ...]:
