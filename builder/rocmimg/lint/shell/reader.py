@@ -13,11 +13,11 @@ from typing import Final
 
 from tree_sitter import Language, Node, Parser
 
-from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options
 from rocmimg.lint.shell.conditions import branches
 from rocmimg.lint.shell.context import Context
 from rocmimg.lint.shell.model import Assignment, Command, Redirect, Script
+from rocmimg.lint.shell.nodes import errors, is_no_op, reads_script
 from rocmimg.lint.shell.words import Words
 from rocmimg.lint.text import Mapped
 
@@ -41,7 +41,6 @@ _HANDLERS: Final = {
     "subshell": "_subshell",
     "while_statement": "_loop",
 }
-_NO_OPS: Final = frozenset({"true", ":", "echo", "printf"})
 
 
 @cache
@@ -73,21 +72,11 @@ class _Reader:
         state.errexit |= errexit
         state.pipefail |= pipefail
         tree = _parser().parse(text.data)
-        if tree.root_node.has_error:
-            self._errors(tree.root_node)
+        for node, what in errors(tree.root_node):
+            self.script.errors.append((text.origin(node.start_byte), text.origin(node.end_byte), what))
         self._sequence(tree.root_node.named_children, state, context or Context())
 
     # -- structure ---------------------------------------------------------------------------------------------------
-
-    def _errors(self, root: Node) -> None:
-        stack = [root]
-        while stack:
-            node = stack.pop()
-            if node.is_error or node.is_missing:
-                text = (node.text or b"").decode(errors="replace").strip() or f"{node.type} missing"
-                self.script.errors.append((self.text.origin(node.start_byte), self.text.origin(node.end_byte), text))
-            elif node.has_error:
-                stack.extend(reversed(node.children))
 
     def _sequence(self, nodes: list[Node], state: State, context: Context) -> None:
         live = [node for node in nodes if node.type != "comment"]
@@ -116,21 +105,13 @@ class _Reader:
         operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
         if operator == "&&":
             before = replace(context, left=True, tail=(), tail_heredoc="")
-        elif self._swallows(right):
+        elif is_no_op(right):
             before = replace(context, lost=context.lost or "true", left=True, tail=(), tail_heredoc="")
         else:
             before = replace(context, condition=True, left=True, tail=(), tail_heredoc="")
         self._node(left, state, before)
         if right is not left:
             self._node(right, state, context)
-
-    def _swallows(self, node: Node) -> bool:
-        if node.type == "redirected_statement" and node.named_children:
-            node = node.named_children[0]
-        if node.type != "command":
-            return False
-        name = node.child_by_field_name("name")
-        return name is not None and (name.text or b"").decode(errors="replace") in _NO_OPS
 
     def _pipeline(self, node: Node, state: State, context: Context) -> None:
         self.script.pipelines += 1
@@ -158,7 +139,7 @@ class _Reader:
                     script = self.text.cut(content.start_byte, content.end_byte)
         for body in bodies:
             self._node(body, state, replace(context, tail=tuple(redirects), tail_heredoc=text))
-            if script is not None and self._is_shell(body):
+            if script is not None and reads_script(body):
                 self._nested(script, ("sh",), state, context)
         for child in node.named_children:
             if child.type == "herestring_redirect":
@@ -174,14 +155,6 @@ class _Reader:
                 operator = next((part.type for part in child.children if not part.is_named), ">")
                 found.append(Redirect(operator=operator, target=self.words.word(child.named_children[-1])))
         return found
-
-    def _is_shell(self, node: Node) -> bool:
-        if node.type != "command":
-            return False
-        name = node.child_by_field_name("name")
-        words = [child for child in node.named_children if child.type in {"word", "string"}]
-        plain = all((word.text or b"").startswith(b"-") for word in words)
-        return name is not None and posixpath.basename((name.text or b"").decode(errors="replace")) in SHELLS and plain
 
     def _branches(self, node: Node, state: State, context: Context) -> None:
         for branch in branches(node, self.words):
