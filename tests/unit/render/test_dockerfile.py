@@ -157,3 +157,39 @@ def test_a_component_cannot_take_the_name_of_a_stage(dockerfile):
                 "{uses: aiter,  {repo", "{uses: aiter, repo"
             )
         )
+
+
+class TestSourceDistribution:
+    MATRIX = """
+        targets:
+          t:
+            base: rocm/pytorch:latest
+            gpu_archs: [gfx942]
+            workdir: /sgl-workspace
+            components:
+              it:
+                uses: sdist
+                module: it
+                options: {distribution: it, version: 1.2, environment: ["KIND=a b"]}
+    """
+
+    def test_it_is_the_archive_with_this_digest_and_installed_as_any_checkout(self, dockerfile):
+        digest = "0" * 64
+        text = dockerfile(f"components.it.options.sha256={digest}", matrix=self.MATRIX)
+        assert f"echo 'it==1.2 --hash=sha256:{digest}' > /tmp/requirements.txt" in text
+        assert "--no-binary it --require-hashes" in text
+        assert text.count("KIND='a b' python3 -m pip") == 2
+        assert "editable_mode=compat --editable ." in text
+        assert "--no-deps --use-pep517" not in text
+        assert "--no-build-isolation" not in text
+
+    def test_it_can_be_built_with_what_the_image_has_and_nothing_else(self, dockerfile):
+        sets = ("components.it.options.isolation=false", "components.it.options.dependencies=false")
+        text = dockerfile(*sets, matrix=self.MATRIX)
+        assert "pip download --no-cache-dir --no-deps --no-build-isolation" in text
+        assert "pip install --no-cache-dir --no-build-isolation --no-deps --use-pep517" in text
+
+    @pytest.mark.parametrize("value", ["distribution=a b", "sha256=abc", "version=1 --pre", "environment=[A B=c]"])
+    def test_what_pip_would_read_as_something_else_is_refused(self, dockerfile, value):
+        with pytest.raises(ConfigError):
+            dockerfile(f"components.it.options.{value}", matrix=self.MATRIX)
