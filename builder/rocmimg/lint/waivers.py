@@ -109,6 +109,8 @@ def from_file(path: Path) -> tuple[Waiver, ...]:
         content: Any = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+    except RecursionError:
+        raise ConfigError("the waivers are nested too deeply", position=Position(str(path))) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigError(

@@ -99,6 +99,8 @@ def parse_yaml(text: str, name: str) -> Node:
     """Parse YAML text; see :func:`read_yaml`."""
     try:
         root = yaml.compose(text, Loader=_Loader)
+        if root is not None:
+            return _convert(root, name, set())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
@@ -106,9 +108,11 @@ def parse_yaml(text: str, name: str) -> Node:
         raise ConfigError("this is not YAML", why=why, next_step="mend the syntax", position=place) from None
     except yaml.YAMLError as error:
         raise ConfigError("this is not YAML", why=str(error).splitlines()[0], position=Position(name)) from None
-    if root is None:
-        raise ConfigError("the file is empty", next_step="it needs at least `targets:`", position=Position(name, 1))
-    return _convert(root, name, set())
+    except UnicodeEncodeError as error:  # an argument of the command line in another encoding
+        raise ConfigError(f"{name} is not UTF-8", why=str(error), next_step="write it as UTF-8 text") from None
+    except RecursionError:
+        raise ConfigError("this is nested too deeply", next_step="write it flatter", position=Position(name)) from None
+    raise ConfigError("the file is empty", next_step="it needs at least `targets:`", position=Position(name, 1))
 
 
 def _convert(node: yaml.Node, name: str, open_nodes: set[int]) -> Node:

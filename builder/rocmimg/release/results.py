@@ -35,7 +35,7 @@ def read_result(path: Path, cell_id: str) -> ImageResult:
         raise NotProven(
             f"{cell_id} was not checked here", why=f"there is no {path}", next_step="run `rocmimg test`"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotProven(f"{path} cannot be read", why=str(error), next_step="run `rocmimg test` again") from error
     if result.id != cell_id:
         raise NotProven(f"{path} is about {result.id}", next_step="run `rocmimg test` again")

@@ -63,6 +63,12 @@ def test_a_matrix_that_links_to_itself_is_an_error_of_ours(rocmimg, tmp_path):
     assert "loop cannot be read; Too many levels of symbolic links" in done.stderr
 
 
+def test_a_value_in_another_encoding_is_an_error_of_ours(rocmimg):
+    done = rocmimg("list", "--set", b"version=\xff")
+    assert done.returncode == 3
+    assert "--set version is not UTF-8" in done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_named(rocmimg, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     done = rocmimg("lint", "Dockerfile", "--no-external", "-o", "gone/report.txt")

@@ -15,6 +15,7 @@ CASES = {
     "an empty file": ("", "images.yaml:1: the file is empty"),
     "only a comment": ("# nothing\n", "the file is empty"),
     "YAML syntax": ("targets:\n  t: [gfx942\n", "images.yaml:3: this is not YAML"),
+    "a nesting that nobody writes": ("targets: " + "{a: " * 2000 + "1" + "}" * 2000, "this is nested too deeply"),
     "no targets": ("defaults: {image: x}\n", "there are no targets"),
     "unknown top key": ("target: {}\n", "images.yaml:1: unknown key target; did you mean 'targets'?"),
     "unknown key": (GOOD + "        flagz: {}\n", "images.yaml:5: unknown key targets.t.flagz; did you mean 'flags'?"),
