@@ -1,0 +1,56 @@
+"""The rooms of docs/design.md: who imports whom, and who knows docker-py."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import rocmimg
+
+ROOT = Path(rocmimg.__file__).parent
+EVERYBODY = {"errors", "paths", "__version__"}
+ROOMS = {
+    "matrix": set(),
+    "render": {"matrix"},
+    "plan": {"matrix", "render"},
+    "engine": {"plan"},
+    "build": {"plan", "engine"},
+    "checks": {"plan", "matrix", "build", "engine", "contract", "render"},
+    "contract": set(),
+    "lint": set(),
+    "preflight": {"matrix", "contract", "checks", "engine"},
+    "lock": {"matrix", "registry"},
+    "registry": {"engine"},
+    "release": {"plan", "matrix", "engine", "registry", "checks"},
+    "report": {"checks", "contract", "lint"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def test_every_room_is_known():
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == {*ROOMS, "cli"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_the_design_says(room):
+    names = {name for path in (ROOT / room).rglob("*.py") for name in imported(path)}
+    others = {name.split(".")[1] for name in names if name.startswith("rocmimg.")}
+    assert others - EVERYBODY - {room} <= ROOMS[room]
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "cli"])
+def test_only_the_engine_knows_docker_py(room):
+    knows = {
+        path.name for path in (ROOT / room).rglob("*.py") if any(n.split(".")[0] == "docker" for n in imported(path))
+    }
+    assert bool(knows) == (room == "engine")
