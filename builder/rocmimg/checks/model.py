@@ -83,11 +83,11 @@ class ImageResult:
 
     @property
     def status(self) -> CellStatus:
-        """``passed`` only says that nothing failed of what was run: see ``missing`` for what was not."""
+        """``passed``: all that was asked for was proven; ``not-run``: a proof is missing, see ``missing``."""
         found = {check.status for check in self.checks}
         if "failed" in found:
             return "failed"
-        return "passed" if "passed" in found else "not-run"
+        return "passed" if "passed" in found and "not-run" not in found else "not-run"
 
     @property
     def missing(self) -> tuple[CheckResult, ...]:

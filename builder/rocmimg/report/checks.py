@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,12 +13,15 @@ from rocmimg.checks.model import TIERS, CheckResult, ImageResult
 from rocmimg.report.table import print_table
 
 _SHOWN: Final = {"not-applicable": "n/a", "not-run": "not run"}
+_TOLD: Final = ("failed", "passed", "waived", "not-run")
 _WIDTH: Final = 110
 
 
 def print_progress(result: ImageResult) -> None:
     """One line on standard error when an image is done."""
-    what = f"{result.status.replace('-', ' ')}, {len(result.checks)} checks" if result.checks else result.reason
+    counts = Counter(check.status for check in result.checks)
+    told = [f"{counts[status]} {status.replace('-', ' ')}" for status in _TOLD if counts[status]]
+    what = ", ".join(told) if result.checks else result.reason
     click.echo(f"{result.id}: {what} ({result.seconds:.1f}s)", err=True)
 
 

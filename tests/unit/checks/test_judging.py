@@ -38,7 +38,7 @@ def test_a_waiver_is_borne_to_the_end_of_its_day(order):
 
 @pytest.mark.parametrize(
     ("checks", "status", "plain", "gpu"),
-    [((check("passed"),), "passed", 0, 0), ((check("passed"), check("not-run", "gpu")), "passed", 0, 10),
+    [((check("passed"),), "passed", 0, 0), ((check("passed"), check("not-run", "gpu")), "not-run", 0, 10),
      ((check("failed"), check("not-run", "gpu")), "failed", 9, 9), ((check("not-run"),), "not-run", 0, 10),
      ((check("passed"), check("waived", "w"), check("not-applicable", "n")), "passed", 0, 0), ((), "not-run", 10, 10)],
 )  # fmt: skip
