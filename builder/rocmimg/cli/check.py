@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @selection_options
 @matrix_options
-@click.option("--online", is_flag=True, help="Also look for refs that moved, and try a clone and checkout of each pin.")
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Also look for refs that moved, and try a clone and checkout of each pin that the contract reads.",
+)
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings of the contract.")
 @click.option("--json", "as_json", is_flag=True, help="One object: lint, contract, capabilities, pins, moved, not_run.")
 def command(
