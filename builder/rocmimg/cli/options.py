@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -21,6 +23,10 @@ def _remember_locked(ctx: click.Context, _: click.Parameter, value: bool) -> Non
     ctx.meta[LOCKED] = value
 
 
+def _with_environment(_ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return (*shlex.split(os.environ.get("ROCMIMG_SET", "")), *value)
+
+
 def matrix_options(function: F) -> F:
     """``--file``, ``--set`` and ``--locked``: which matrix, changed how."""
     for option in (
@@ -37,8 +43,9 @@ def matrix_options(function: F) -> F:
             "sets",
             metavar="PATH=VALUE",
             multiple=True,
-            envvar="ROCMIMG_SET",
-            help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; also ROCMIMG_SET.",
+            callback=_with_environment,
+            help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
+            "ROCMIMG_SET come first.",
         ),
         click.option(
             "--file",

@@ -20,6 +20,8 @@ from rocmimg.errors import ConfigError, Position
 TYPE_NAMES: Final = {dict: "a mapping", tuple: "a list", str: "text", int: "a number", bool: "true or false"}
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_LARGE: Final = 1 << 14
+_DEEPEST: Final = 100
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Scalar = str | int | bool | None
@@ -98,6 +100,8 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
 def parse_yaml(text: str, name: str) -> Node:
     """Parse YAML text; see :func:`read_yaml`."""
     try:
+        if len(text) > _LARGE:
+            _refuse_depth(text)
         root = yaml.compose(text, Loader=_Loader)
         if root is not None:
             return _convert(root, name, set())
@@ -113,6 +117,15 @@ def parse_yaml(text: str, name: str) -> Node:
     except RecursionError:
         raise ConfigError("this is nested too deeply", next_step="write it flatter", position=Position(name)) from None
     raise ConfigError("the file is empty", next_step="it needs at least `targets:`", position=Position(name, 1))
+
+
+def _refuse_depth(text: str) -> None:
+    """Raise RecursionError in time: libyaml composes by recursion, without a limit but the stack's."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
 
 
 def _convert(node: yaml.Node, name: str, open_nodes: set[int]) -> Node:

@@ -99,6 +99,8 @@ def test_an_engine_that_is_not_there(rocmimg):
 def test_settings_come_from_the_environment_too(rocmimg):
     rows = json.loads(rocmimg("list", "--json", ROCMIMG_SET="version=v7").stdout)
     assert rows[0]["tags"] == ["rocmimg:v7-t-mi30x"]
+    rows = json.loads(rocmimg("list", "--json", "--set", "image=mine", ROCMIMG_SET="version=v7").stdout)
+    assert rows[0]["tags"] == ["mine:v7-t-mi30x"]
 
 
 def test_every_verb_has_help_and_its_module(rocmimg):

@@ -122,6 +122,7 @@ CASES = {
         "        components: {llvm: {repo: https://x/y, ref: v1, install: wheel}}\n",
         "images.yaml:6: component llvm: llvm cannot be installed as wheel",
     ),
+    "a hundred thousand brackets": ("targets: " + "[" * 100_000, "this is nested too deeply; write it flatter"),
     "merge key": ("targets:\n  t:\n    <<: {base: x}\n", "images.yaml:3: merge keys are not supported; use `extends`"),
 }
 
