@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from rocmimg.build.decide import Decision, ImageIndex, base_id_of, decide
 from rocmimg.build.observe import CellLog, View
 from rocmimg.build.results import CellResult
 from rocmimg.build.rootfs import RootfsMaker
-from rocmimg.engine import BuildCancelled, BuildRequest, Event, StepFailed
+from rocmimg.engine import BuildCancelled, BuildRequest, Event, ImageInfo, StepFailed
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
@@ -50,12 +50,14 @@ class _Stop(Exception):
 
 
 class _Run:
-    def __init__(self, plan: Plan, engine: Engine, options: Options, view: View) -> None:
+    def __init__(
+        self, plan: Plan, engine: Engine, options: Options, view: View, images: Iterable[ImageInfo]
+    ) -> None:
         self._plan = plan
         self._engine = engine
         self._options = options
         self._view = view
-        self._index = ImageIndex(engine.images())
+        self._index = ImageIndex(images)
         self._rootfs = RootfsMaker()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -229,16 +231,24 @@ def _now() -> str:
 
 
 def run(
-    plan: Plan, engine: Engine, options: Options, view: View, on_results: Callable[[list[CellResult]], None]
+    plan: Plan,
+    engine: Engine,
+    options: Options,
+    view: View,
+    on_results: Callable[[list[CellResult]], None],
+    *,
+    images: Iterable[ImageInfo],
 ) -> None:
     """Build what is not up to date and hand over one result a cell, in the plan's order.
+
+    ``images`` are those that the engine has now.
 
     ``on_results`` is called on the way out of an interrupted run as well: what was built stays, and is reported.
 
     Raises:
         EngineError: the engine cannot be asked at all. A cell's own failure is in its result.
     """
-    work = _Run(plan, engine, options, view)
+    work = _Run(plan, engine, options, view, images)
     try:
         work()
     finally:

@@ -68,11 +68,12 @@ def command(
 
     try:
         with connect() as engine:
+            images = engine.images()
             if contract:
-                due = [d.id for d in decide_all(plan, engine.images(), force=options.force) if d.action == "build"]
+                due = [d.id for d in decide_all(plan, images, force=options.force) if d.action == "build"]
                 _hold(matrix, due, baseline)
             with _view(as_json) as view:
-                run(plan, engine, options, view, report)
+                run(plan, engine, options, view, report, images=images)
     finally:
         if finished:
             _print(finished, as_json)

@@ -12,6 +12,7 @@ import jinja2
 
 from rocmimg.errors import Position, TemplateError
 from rocmimg.matrix.recipe import builtin_templates
+from rocmimg.paths import cache_dir
 from rocmimg.render.quoting import FILTERS, UnquotedValue, require_quoted
 
 
@@ -29,10 +30,21 @@ def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        bytecode_cache=_bytecode_cache(),
         extensions=["jinja2.ext.do"],
     )
     env.filters.update(FILTERS)
     return env
+
+
+def _bytecode_cache() -> jinja2.BytecodeCache | None:
+    """Compiled templates, kept by their text; none where the cache cannot be written."""
+    folder = cache_dir() / "templates"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(folder))
 
 
 def render_template(folders: tuple[Path, ...], name: str, values: Mapping[str, Any]) -> str:

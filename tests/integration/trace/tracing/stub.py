@@ -93,7 +93,7 @@ def _debian(engine: Engine) -> str:
     results: list[CellResult] = []
     with tempfile.TemporaryDirectory() as logs:
         plan = make_plan(matrix, [cell.id for cell in matrix.cells])
-        run(plan, engine, Options(logs=Path(logs)), QuietView(), results.extend)
+        run(plan, engine, Options(logs=Path(logs)), QuietView(), results.extend, images=engine.images())
         (result,) = results
         if result.error:
             raise result.error
