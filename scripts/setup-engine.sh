@@ -7,7 +7,7 @@ set -eu
 here=$(dirname "$0")
 socket=/var/run/docker.sock
 log=/var/log/rocmimg-dockerd.log
-wait_s=60
+wait_s=120
 
 fail() {
     echo "setup: no container engine: $1" >&2
@@ -69,6 +69,12 @@ if [ -d /run/systemd/system ]; then
     echo "setup: starting docker with systemctl" >&2
     systemctl start docker || fail "systemctl could not start docker" "see: journalctl -u docker"
 else
+    # A machine that was switched off leaves these behind, and their numbers may be somebody else's by now.
+    for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+        if [ -f "$file" ] && ! grep -Eqs '^(dockerd|containerd)$' "/proc/$(cat "$file")/comm"; then
+            rm -f "$file"
+        fi
+    done
     echo "setup: starting dockerd, its log is $log" >&2
     setsid dockerd >>"$log" 2>&1 </dev/null &
     daemon=$!
