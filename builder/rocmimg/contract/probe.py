@@ -7,6 +7,7 @@ source than its pin.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -49,6 +50,16 @@ print(json.dumps({target: look(target, module) for target, module in json.load(s
 """
 """Reads {target: module} as JSON from standard input and prints {target: "there", "missing" or "unknown: why"} as the
 last line of standard output."""
+
+
+def read_answers(stdout: bytes) -> dict[str, str]:
+    """What ``PROGRAM`` printed; imports may have written before it.
+
+    Raises:
+        ValueError: its last line is no answer.
+    """
+    answers: dict[str, str] = json.loads(stdout.decode(errors="replace").strip().rpartition("\n")[2])
+    return answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,16 +64,15 @@ def ask_images(
 
 
 def _ask(engine: Engine, cell: Cell, probe: Probe) -> tuple[list[str], list[str], int]:
-    from rocmimg.contract.probe import PROGRAM, compare, not_told
+    from rocmimg.contract.probe import PROGRAM, compare, not_told, read_answers
     from rocmimg.engine import ContainerSpec
 
     where = f"{cell.id}: {probe.pair.package}"
     with engine.run(ContainerSpec(image=cell.tags[0])) as container:
         question = json.dumps(probe.wanted).encode()
         done = container.exec([cell.config.python, "-c", PROGRAM], timeout=_LIMIT_S, stdin=question)
-    last = done.stdout.decode(errors="replace").strip().rpartition("\n")[2]
     try:
-        answers = json.loads(last)
+        answers = read_answers(done.stdout)
     except ValueError:
         why = "it ran too long" if done.timed_out else done.stderr.decode(errors="replace").strip()[-300:]
         return [], [f"not run: {where}: the probe gave no answer: {why}"], 0

@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from rocmimg.checks import Image, check, fail, not_applicable, not_run
-from rocmimg.contract.probe import PROGRAM, compare, not_told
+from rocmimg.contract.probe import PROGRAM, compare, not_told, read_answers
 
 _LIMIT_S: Final = 600.0
 """AITER's first import compiles a module."""
@@ -23,7 +23,7 @@ def check_contract(image: Image) -> None:
         question = json.dumps(names.wanted).encode()
         done = image.container.exec([image.expect.python, "-c", PROGRAM], timeout=_LIMIT_S, stdin=question)
         try:
-            answers: dict[str, str] = json.loads(done.stdout.decode(errors="replace").strip().rpartition("\n")[2])
+            answers = read_answers(done.stdout)
         except ValueError:
             why = "it ran too long" if done.timed_out else done.stderr.decode(errors="replace").strip()[-300:]
             untold.append(f"{names.package}: the image gave no answer: {why}")
