@@ -26,6 +26,7 @@ test-tools:
 
 static:
 	$(BIN)/ruff check builder tests bench scripts
+	$(BIN)/ruff format --check --quiet builder tests bench scripts
 	$(BIN)/mypy
 
 unit:

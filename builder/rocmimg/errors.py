@@ -29,9 +29,7 @@ class RocmimgError(Exception):
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "error"
 
-    def __init__(
-        self, what: str, *, why: str = "", next_step: str = "", position: Position | None = None
-    ) -> None:
+    def __init__(self, what: str, *, why: str = "", next_step: str = "", position: Position | None = None) -> None:
         self.what = what
         self.why = why
         self.next_step = next_step

@@ -50,9 +50,7 @@ class _Stop(Exception):
 
 
 class _Run:
-    def __init__(
-        self, plan: Plan, engine: Engine, options: Options, view: View, images: Iterable[ImageInfo]
-    ) -> None:
+    def __init__(self, plan: Plan, engine: Engine, options: Options, view: View, images: Iterable[ImageInfo]) -> None:
         self._plan = plan
         self._engine = engine
         self._options = options

@@ -20,8 +20,11 @@ from rocmimg.errors import ConfigError, Position
 TYPE_NAMES: Final = {dict: "a mapping", tuple: "a list", str: "text", int: "a number", bool: "true or false"}
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_LARGE: Final = 1 << 14
+_LARGEST_FILE: Final = 8 << 20  # bytes
 _DEEPEST: Final = 100
+_MOST_NODES: Final = 1_000_000
+# libyaml reads up to 1,024 characters of a line ahead of its events, and has a limit of its own from 0.2.6 on.
+_OPENERS_IN_LINE: Final = 500
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Scalar = str | int | bool | None
@@ -85,6 +88,10 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
     """
     name = shown_as or str(path)
     try:
+        if (size := path.stat().st_size) > _LARGEST_FILE:
+            raise ConfigError(
+                f"{name} has {size:,} bytes", why=f"the limit is {_LARGEST_FILE:,}", next_step="split it or shorten it"
+            )
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
@@ -100,39 +107,77 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
 def parse_yaml(text: str, name: str) -> Node:
     """Parse YAML text; see :func:`read_yaml`."""
     try:
-        if len(text) > _LARGE:
-            _refuse_depth(text)
+        _refuse_depth(text, name)
         root = yaml.compose(text, Loader=_Loader)
         if root is not None:
-            return _convert(root, name, set())
+            _refuse_size(root, name)
+            return _convert(root, name)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
         why = "; ".join(part for part in (error.problem, error.context) if part)
-        raise ConfigError("this is not YAML", why=why, next_step="mend the syntax", position=place) from None
+        raise ConfigError("this is not YAML", why=why, next_step="fix the syntax", position=place) from None
     except yaml.YAMLError as error:
         raise ConfigError("this is not YAML", why=str(error).splitlines()[0], position=Position(name)) from None
     except UnicodeEncodeError as error:  # an argument of the command line in another encoding
         raise ConfigError(f"{name} is not UTF-8", why=str(error), next_step="write it as UTF-8 text") from None
-    except RecursionError:
-        raise ConfigError("this is nested too deeply", next_step="write it flatter", position=Position(name)) from None
     raise ConfigError("the file is empty", next_step="it needs at least `targets:`", position=Position(name, 1))
 
 
-def _refuse_depth(text: str) -> None:
-    """Raise RecursionError in time: libyaml composes by recursion, without a limit but the stack's."""
+def _too_deep(place: Position) -> ConfigError:
+    return ConfigError(
+        "this is nested too deeply", why=f"the limit is {_DEEPEST} levels", next_step="write it flatter", position=place
+    )
+
+
+def _refuse_depth(text: str, name: str) -> None:
+    """Stop before the parser does: composing recurses, and how deep it may go depends on the version of PyYAML."""
+    crowded = any(line.count("[") + line.count("{") > _OPENERS_IN_LINE for line in text.splitlines())
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=yaml.SafeLoader if crowded else _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise RecursionError
+            mark = event.start_mark
+            raise _too_deep(Position(name, mark.line + 1, mark.column + 1) if mark else Position(name))
 
 
-def _convert(node: yaml.Node, name: str, open_nodes: set[int]) -> Node:
+def _refuse_size(root: yaml.Node, name: str) -> None:
+    """Refuse what a few aliases of aliases grow to, before it is expanded."""
+    sizes: dict[int, tuple[int, int]] = {}
+
+    def measure(node: yaml.Node, open_nodes: frozenset[int]) -> tuple[int, int]:
+        if known := sizes.get(id(node)):
+            return known
+        place = Position(name, node.start_mark.line + 1, node.start_mark.column + 1)
+        if id(node) in open_nodes:
+            raise ConfigError("an alias contains itself", next_step="write the value out", position=place)
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for entry in node.value for child in entry]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        count, height = 1, 0
+        for child in children:
+            below, under = measure(child, open_nodes | {id(node)})
+            count += below
+            height = max(height, under + 1)
+        if height > _DEEPEST:
+            raise _too_deep(place)
+        if count > _MOST_NODES:
+            raise ConfigError(
+                f"this grows to more than {_MOST_NODES:,} values",
+                why="aliases stand for aliases",
+                next_step="use fewer aliases, or `extends`",
+                position=place,
+            )
+        sizes[id(node)] = count, height
+        return count, height
+
+    measure(root, frozenset())
+
+
+def _convert(node: yaml.Node, name: str) -> Node:
     place = Position(name, node.start_mark.line + 1, node.start_mark.column + 1)
-    if id(node) in open_nodes:
-        raise ConfigError("an alias contains itself", next_step="write the value out", position=place)
-    open_nodes = open_nodes | {id(node)}
     if isinstance(node, yaml.MappingNode):
         entries: dict[str, Node] = {}
         for key_node, value_node in node.value:
@@ -147,11 +192,11 @@ def _convert(node: yaml.Node, name: str, open_nodes: set[int]) -> Node:
                 raise ConfigError(
                     f"duplicate key {key!r}", why=f"line {first} has it too", next_step="keep one", position=at
                 )
-            child = _convert(value_node, name, open_nodes)
+            child = _convert(value_node, name)
             entries[key] = Node(child.value, at)
         return mapping(entries, place)
     if isinstance(node, yaml.SequenceNode):
-        return Node(tuple(_convert(child, name, open_nodes) for child in node.value), place)
+        return Node(tuple(_convert(child, name) for child in node.value), place)
     if not isinstance(node, yaml.ScalarNode):
         raise TypeError(type(node))
     text = str(node.value)

@@ -3,6 +3,7 @@
 import pytest
 
 from rocmimg.errors import ConfigError
+from rocmimg.matrix.nodes import parse_yaml, read_yaml
 
 GOOD = """
     targets:
@@ -122,7 +123,25 @@ CASES = {
         "        components: {llvm: {repo: https://x/y, ref: v1, install: wheel}}\n",
         "images.yaml:6: component llvm: llvm cannot be installed as wheel",
     ),
-    "a hundred thousand brackets": ("targets: " + "[" * 100_000, "this is nested too deeply; write it flatter"),
+    "a hundred thousand brackets": (
+        "targets: " + "[" * 100_000,
+        "images.yaml:1: this is nested too deeply; the limit is 100 levels; write it flatter",
+    ),
+    "a thousand lists in block style": ("targets:\n  " + "- " * 1000 + "x", "this is nested too deeply"),
+    "a thousand steps to the right": (
+        "\n".join(" " * step + "a:" for step in range(1000)),
+        "images.yaml:101: this is nested too deeply",
+    ),
+    "aliases of aliases": (
+        "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)),
+        "images.yaml:6: this grows to more than 1,000,000 values; aliases stand for aliases",
+    ),
+    "a chain of aliases": (
+        "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 5000)),
+        "this is nested too deeply",
+    ),
+    "an alias of itself": ("targets: &t\n  t: *t\n", "images.yaml:1: an alias contains itself"),
     "merge key": ("targets:\n  t:\n    <<: {base: x}\n", "images.yaml:3: merge keys are not supported; use `extends`"),
 }
 
@@ -133,6 +152,18 @@ def test_message_names_the_place_and_the_way_out(load_matrix, text, message):
         load_matrix(text)
     assert message in str(caught.value)
     assert caught.value.exit_code == 3
+
+
+def test_a_file_over_the_limit_is_not_read(tmp_path):
+    path = tmp_path / "images.yaml"
+    path.write_bytes(b"#" * (8 << 20) + b"\n")
+    with pytest.raises(ConfigError, match="has 8,388,609 bytes; the limit is 8,388,608"):
+        read_yaml(path)
+
+
+def test_many_brackets_on_one_line_are_fine():
+    line = "[" + ", ".join(["[a, {b: c}]"] * 1000) + "]"
+    assert len(parse_yaml(line, "x").plain()) == 1000
 
 
 def test_the_good_one_loads(load_matrix):
