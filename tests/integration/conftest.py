@@ -17,7 +17,7 @@ import pytest
 
 from rocmimg.engine import BuildRequest, connect
 from rocmimg.engine.client import Engine
-from rocmimg.engine.portable import closure
+from rocmimg.engine.reach import closure
 from rocmimg.errors import EngineError
 from rocmimg.plan import ContextFile
 

@@ -12,8 +12,8 @@ EVERYBODY = {"errors", "paths", "__version__"}
 ROOMS = {
     "matrix": set(),
     "render": {"matrix"},
-    "plan": {"matrix", "render"},
-    "engine": {"plan"},
+    "plan": {"matrix", "render", "engine"},
+    "engine": set(),
     "build": {"plan", "engine"},
     "checks": {"plan", "matrix", "build", "engine", "contract", "render"},
     "contract": set(),
@@ -46,6 +46,12 @@ def test_a_room_imports_what_the_design_says(room):
     names = {name for path in (ROOT / room).rglob("*.py") for name in imported(path)}
     others = {name.split(".")[1] for name in names if name.startswith("rocmimg.")}
     assert others - EVERYBODY - {room} <= ROOMS[room]
+
+
+@pytest.mark.parametrize(("room", "module"), [("plan", "context"), ("registry", "credentials")])
+def test_of_the_engine_a_room_below_it_knows_one_type(room, module):
+    names = {name for path in (ROOT / room).rglob("*.py") for name in imported(path)}
+    assert {name.split(".")[2] for name in names if name.startswith("rocmimg.engine.")} == {module}
 
 
 @pytest.mark.parametrize("room", [*ROOMS, "cli"])

@@ -9,8 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import EngineError
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from rocmimg.checks.order import PlannedImage

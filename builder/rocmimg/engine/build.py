@@ -20,14 +20,14 @@ from docker.utils.proxy import ProxyConfig
 from google.protobuf.message import DecodeError
 
 from rocmimg.engine.api import explained, message_of
+from rocmimg.engine.context import ContextFile
 from rocmimg.engine.events import Event, StepFinished, StepLog
 from rocmimg.engine.failure import BuildCancelled, build_failed
 from rocmimg.engine.frames import Trace
-from rocmimg.engine.plain import PlainSteps
+from rocmimg.engine.podman import PodmanSteps
 from rocmimg.engine.tar import stream
 from rocmimg.engine.types import BuildOutcome, BuildRequest
 from rocmimg.errors import BuildError, EngineError
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,7 +213,7 @@ def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
 
 
 def _follow(response: requests.Response, running: Running, watch: _Watch) -> str:
-    trace, plain = Trace(), PlainSteps()
+    trace, podman = Trace(), PodmanSteps()
     image_id, message, buildkit = "", "", False
     try:
         for line in _lines(response):
@@ -225,7 +225,7 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
             elif isinstance(line.get("aux"), dict):
                 image_id = str(line["aux"].get("ID", image_id))
             elif "stream" in line and not buildkit:
-                watch.see(plain.decode(line["stream"]))
+                watch.see(podman.decode(line["stream"]))
     except (requests.RequestException, OSError, ValueError, DecodeError) as error:
         if not (running.cancelled or message):
             raise EngineError(
@@ -234,7 +234,7 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
                 next_step="start it again, and see its log; what it had built is in its cache",
             ) from error
     watch.see(trace.close())
-    watch.see(plain.close(message))
+    watch.see(podman.close(message))
     if running.cancelled:
         raise BuildCancelled
     if message:

@@ -15,9 +15,9 @@ from docker.errors import DockerException, ImageNotFound, NotFound
 from rocmimg.engine.api import Api, explained, message_of
 from rocmimg.engine.build import Builds
 from rocmimg.engine.container import Containers
+from rocmimg.engine.events import follow
 from rocmimg.engine.failure import pull_failed, push_failed
 from rocmimg.engine.images import detail, entry, listed
-from rocmimg.engine.transfers import follow
 from rocmimg.engine.types import EngineInfo
 from rocmimg.errors import RegistryError
 
@@ -83,7 +83,6 @@ class Engine:
             api_version=str(self._api.version["ApiVersion"]),
             storage_driver=str(said.get("Driver", "")),
             root_dir=str(said.get("DockerRootDir", "")),
-            ncpu=int(said.get("NCPU", 0)),
             memory_bytes=int(said.get("MemTotal", 0)),
             url=self._api.endpoint.url,
         )

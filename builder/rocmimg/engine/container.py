@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rocmimg.engine.api import Api
+    from rocmimg.engine.context import ContextFile
     from rocmimg.engine.types import ContainerSpec, ExecResult
-    from rocmimg.plan.context import ContextFile
 
 RUN_LABEL: Final = "io.rocmimg.run"
 """On every container of ours, so that leftovers of a killed process can be found and removed."""
@@ -79,12 +79,6 @@ class Container:
                 for member in tar:
                     content = tar.extractfile(member) if member.isreg() else None
                     yield member, content or io.BytesIO()
-
-    def logs(self, tail: int = 100) -> str:
-        """What process 1 wrote, the last ``tail`` lines."""
-        with explained("cannot read the container's log"):
-            data: bytes = self._api.client.logs(self.id, tail=tail)
-            return data.decode(errors="replace")
 
 
 class _Chunks(io.RawIOBase):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rocmimg.engine import BuildRequest, connect
+from rocmimg.engine.context import ContextFile
 from rocmimg.engine.host import gpu_nodes, missing_groups, node_groups
 from rocmimg.engine.reach import reach
 from rocmimg.errors import ConfigError, DiskFullError, EngineError, RocmimgError
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

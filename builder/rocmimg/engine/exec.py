@@ -18,9 +18,9 @@ import requests
 from docker.errors import DockerException
 
 from rocmimg.engine.api import explained
+from rocmimg.engine.context import ContextFile
 from rocmimg.engine.tar import stream as tar_stream
 from rocmimg.engine.types import ExecResult
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

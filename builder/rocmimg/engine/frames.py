@@ -1,4 +1,4 @@
-"""BuildKit's progress frames and podman's plain lines as events.
+"""BuildKit's progress frames as events.
 
 The frames are protobuf, moby.buildkit.v1.StatusResponse; names and numbers of the fields are those of BuildKit's
 api/services/control/control.proto. Only the fields used here are described; protobuf skips the others.

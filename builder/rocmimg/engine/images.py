@@ -52,7 +52,6 @@ def detail(image: Mapping[str, Any], *, podman: bool) -> ImageDetail:
         size=int(image.get("Size", 0)),
         created=str(image.get("Created", "")),
         layers=tuple((image.get("RootFS") or {}).get("Layers") or ()),
-        architecture=str(image.get("Architecture", "")),
     )
 
 

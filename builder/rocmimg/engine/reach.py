@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.engine.failure import StepFailed
-from rocmimg.engine.portable import closure
 from rocmimg.engine.types import BuildRequest, NetworkMode
 from rocmimg.errors import RocmimgError
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from rocmimg.engine.client import Engine
@@ -33,6 +32,10 @@ _LIMIT_S: Final = 20
 _CURL_NAME: Final = frozenset({5, 6})
 _CURL_TLS: Final = frozenset({35, 58, 60, 77, 83})
 _NAME_FAILED: Final = re.compile(r"name resolution|Name or service|not known|No address", re.IGNORECASE)
+
+_LIBRARY: Final = re.compile(r"(?:=> )?(/\S+) \(0x")
+_LATE_LIBRARIES: Final = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
+"""Loaded by name at run time by a C library older than glibc 2.34."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,21 @@ def reach(engine: Engine, mode: NetworkMode) -> Reach:
         return Reach(status="not run", detail=str(error), next_step=error.next_step)
     proven = "name, connection and certificate" if tool.endswith("curl") else "name and connection; TLS not tried"
     return Reach(status="ok", detail=f"{host} answers from inside a build ({proven})")
+
+
+def closure(*tools: Path) -> list[ContextFile]:
+    """Programs and the libraries that they are linked with, at their own paths below ``root/``.
+
+    Linux with ldd; a program that is linked statically comes alone.
+    """
+    libraries: dict[Path, None] = {}
+    for tool in tools:
+        linked = subprocess.run(["ldd", str(tool)], capture_output=True, text=True, check=False).stdout
+        libraries |= dict.fromkeys(Path(path) for path in _LIBRARY.findall(linked))
+    folders = dict.fromkeys(library.parent for library in libraries)
+    late = [folder / name for folder in folders for name in _LATE_LIBRARIES]
+    found = dict.fromkeys((*tools, *libraries, *late))
+    return [ContextFile(path=f"root{path}", data=path.resolve(), mode=0o755) for path in found if path.is_file()]
 
 
 def index_url() -> str:

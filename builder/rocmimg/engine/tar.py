@@ -12,7 +12,7 @@ from rocmimg.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rocmimg.plan.context import ContextFile
+    from rocmimg.engine.context import ContextFile
 
 MTIME: Final = 315_532_800
 """1980-01-01, the first instant that a zip archive (so a wheel) can hold."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rocmimg.plan.context import ContextFile
+    from rocmimg.engine.context import ContextFile
 
 NetworkMode = Literal["default", "host", "none"]
 
@@ -29,7 +29,6 @@ class EngineInfo:
     storage_driver: str
     root_dir: str
     """On the engine's own machine."""
-    ncpu: int
     memory_bytes: int
     url: str
     """Where it was reached, as DOCKER_HOST would say it."""
@@ -74,7 +73,6 @@ class ImageDetail:
     """RFC 3339."""
     layers: tuple[str, ...]
     """Digests of the uncompressed layers, lowest first."""
-    architecture: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

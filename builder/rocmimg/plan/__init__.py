@@ -1,6 +1,6 @@
 """Matrix -> Plan: one frozen ImagePlan per cell. Nothing else tells build, checks and reports what an image is."""
 
-from rocmimg.plan.context import ContextFile
+from rocmimg.engine.context import ContextFile
 from rocmimg.plan.make import make_plan
 from rocmimg.plan.model import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan, RootfsPlan
 

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import ConfigError
-from rocmimg.plan.context import ContextFile
 from rocmimg.plan.model import ImagePlan
 
 

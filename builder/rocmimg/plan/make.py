@@ -11,10 +11,10 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Network, Rootfs
 from rocmimg.paths import cache_dir
-from rocmimg.plan.context import ContextFile
 from rocmimg.plan.manifest import image_manifest
 from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
 from rocmimg.plan.sources import digest, local_files

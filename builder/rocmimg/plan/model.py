@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell
 from rocmimg.matrix.model import Rootfs
-from rocmimg.plan.context import ContextFile
 from rocmimg.render import Stage
 
 LABEL_CELL: Final = "io.rocmimg.cell"

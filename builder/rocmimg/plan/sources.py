@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import Position, SourceError
-from rocmimg.plan.context import ContextFile
 
 if TYPE_CHECKING:
     from pathspec import PathSpec

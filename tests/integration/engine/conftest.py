@@ -22,7 +22,7 @@ import pytest
 from rocmimg.engine import BuildRequest, connect
 from rocmimg.engine.client import Engine
 from rocmimg.engine.endpoint import Endpoint
-from rocmimg.engine.portable import closure
+from rocmimg.engine.reach import closure
 from rocmimg.errors import EngineError
 
 HERE = Path(__file__).parent

@@ -19,8 +19,8 @@ from rocmimg.engine import (
     StepStarted,
 )
 from rocmimg.engine.client import Engine
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import BaseImageError, BuildError, DiskFullError, SourceError
-from rocmimg.plan.context import ContextFile
 
 TAG = "rocmimg-engine-test:build"
 

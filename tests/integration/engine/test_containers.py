@@ -15,8 +15,8 @@ import pytest
 from rocmimg.engine import BuildRequest, ContainerSpec
 from rocmimg.engine.client import Engine
 from rocmimg.engine.container import RUN_LABEL, Container
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import EngineError
-from rocmimg.plan.context import ContextFile
 
 from .conftest import Started, open_engine
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rocmimg.engine import BuildRequest
+from rocmimg.engine.context import ContextFile
 from rocmimg.errors import DiskFullError
-from rocmimg.plan.context import ContextFile
 
 from .conftest import BASE, build_base, isolated, open_engine, wanted
 

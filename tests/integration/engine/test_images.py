@@ -33,7 +33,6 @@ def test_the_engine_describes_itself(engine: Engine) -> None:
     assert info.kind in {"docker", "podman"}
     assert info.version
     assert tuple(map(int, info.api_version.split("."))) >= (1, 40)
-    assert info.ncpu > 0
     assert info.memory_bytes > 1 << 28
     assert info.root_dir.startswith("/")
     assert info.storage_driver
@@ -65,7 +64,6 @@ def test_an_inspected_image_shows_its_configuration(engine: Engine, image: str) 
     assert detail.cmd == ("-c", "true")
     # podman 4.3 builds with SHELL, but its docker-compatible inspect leaves it out.
     assert detail.shell == (("bash", "-o", "pipefail", "-c") if engine.info.kind == "docker" else ())
-    assert detail.architecture
     assert all(layer.startswith("sha256:") for layer in detail.layers)
     assert engine.image(image) == detail
 

@@ -9,22 +9,22 @@ import pytest
 
 from rocmimg.engine.events import Event, StepFinished, StepLog, StepStarted, Transfer
 from rocmimg.engine.frames import Trace
-from rocmimg.engine.plain import PlainSteps
+from rocmimg.engine.podman import PodmanSteps
 
 FRAMES = Path(__file__).parent / "frames"
 
 
 def events(name: str) -> list[Event]:
-    trace, plain = Trace(), PlainSteps()
+    trace, podman = Trace(), PodmanSteps()
     found: list[Event] = []
     error = ""
     for line in map(json.loads, (FRAMES / f"{name}.jsonl").read_text().splitlines()):
         if line.get("id") == "moby.buildkit.trace":
             found += trace.decode(line["aux"])
         elif "stream" in line and name.startswith("podman"):
-            found += plain.decode(line["stream"])
+            found += podman.decode(line["stream"])
         error = line.get("error", error)
-    return [*found, *trace.close(), *plain.close(error)]
+    return [*found, *trace.close(), *podman.close(error)]
 
 
 def step(found: list[Event], part: str) -> StepFinished:

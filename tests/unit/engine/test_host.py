@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rocmimg.engine import host
-from rocmimg.engine.portable import closure
+from rocmimg.engine.reach import closure
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rocmimg.engine.context import ContextFile
 from rocmimg.engine.tar import MTIME, stream
 from rocmimg.errors import SourceError
-from rocmimg.plan.context import ContextFile
 
 LONG = "/".join(["a" * 90] * 3)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rocmimg.checks.kernels.cases import CASES, Case
 from rocmimg.checks.kernels.examine import Attempt, Product, examine
 from rocmimg.checks.kernels.isa import ISAS
-from rocmimg.plan.context import ContextFile
+from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:
     from rocmimg.checks.kernels.pack import Language

@@ -11,7 +11,7 @@ from rocmimg.checks.kernels import compile as compilers
 from rocmimg.checks.kernels.drive import Driver, KernelResult
 from rocmimg.checks.kernels.evidence import collect
 from rocmimg.checks.kernels.pack import write_pack
-from rocmimg.plan.context import ContextFile
+from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:
     from rocmimg.checks.api import Image

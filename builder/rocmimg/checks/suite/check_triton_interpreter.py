@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Final
 
 from rocmimg.checks import Image, check, fail, not_applicable
-from rocmimg.plan.context import ContextFile
+from rocmimg.engine.context import ContextFile
 
 _FOLDER: Final = "/tmp"  # noqa: S108
 _SCRIPT: Final = "rocmimg-triton-interpreter.py"

@@ -15,7 +15,7 @@ _STEP: Final = re.compile(r"^(?:\[\d+/\d+\] )?STEP \d+/\d+: ")
 _CACHED: Final = re.compile(r"^--> Using cache ")
 
 
-class PlainSteps:
+class PodmanSteps:
     """Steps run one after the other here, so a new ``STEP`` line ends the one before."""
 
     def __init__(self) -> None:
