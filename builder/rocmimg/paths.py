@@ -16,7 +16,7 @@ def cache_dir() -> Path:
     return user_cache_path("rocmimg")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str) -> None:
     """Write a file as a whole or not at all; its folder is made.
 
     Raises:

@@ -8,17 +8,16 @@ import pytest
 import rocmimg
 
 ROOT = Path(rocmimg.__file__).parent
-EVERYBODY = {"errors", "paths", "__version__"}
+EVERYBODY = {"errors", "frozen", "paths", "__version__"}
 ROOMS = {
     "matrix": set(),
     "render": {"matrix"},
     "plan": {"matrix", "render", "engine"},
     "engine": set(),
-    "build": {"plan", "engine"},
-    "checks": {"plan", "matrix", "build", "engine", "contract", "render"},
-    "contract": set(),
+    "builds": {"plan", "engine"},
+    "checks": {"plan", "matrix", "builds", "engine", "contract", "render"},
+    "contract": {"matrix"},
     "lint": set(),
-    "preflight": {"matrix", "contract", "checks", "engine"},
     "lock": {"matrix", "registry"},
     "registry": {"engine"},
     "release": {"plan", "matrix", "engine", "registry", "checks"},

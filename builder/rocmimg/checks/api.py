@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 import pytest
 
+from rocmimg.checks.job import CheckJob, Gpu
 from rocmimg.checks.model import TIERS, Tier
-from rocmimg.checks.order import Gpu, Names, Order, PlannedImage
+from rocmimg.contract.probe import Names
+from rocmimg.plan.expected import ExpectedImage
 
 if TYPE_CHECKING:
     from rocmimg.engine import Container
@@ -41,6 +43,11 @@ def check(check_id: str, *, tier: Tier, classes: Sequence[str] = ()) -> Callable
     if tier not in TIERS:
         raise ValueError(f"{check_id}: {tier!r} is not one of {', '.join(TIERS)}")
     return getattr(pytest.mark, MARK)(id=check_id, tier=tier, classes=tuple(classes))  # type: ignore[no-any-return]
+
+
+def mark(check_id: str, *, tier: Tier, classes: Sequence[str] = ()) -> pytest.MarkDecorator:
+    """:func:`check` for one parameter of a parametrized check."""
+    return cast("pytest.MarkDecorator", check(check_id, tier=tier, classes=classes))
 
 
 def fail(what: str, *, cause: str, cure: str) -> NoReturn:
@@ -87,9 +94,9 @@ class Probe(Mapping[str, Any]):
 class Image:
     """The image under test: the fixture ``image``."""
 
-    def __init__(self, order: Order, probe: Mapping[str, Any]) -> None:
+    def __init__(self, order: CheckJob, probe: Mapping[str, Any]) -> None:
         self._order = order
-        self.expect: PlannedImage = order.planned
+        self.expect: ExpectedImage = order.planned
         """What the plan says."""
         self.detail: Mapping[str, Any] = order.detail
         """The image's configuration as the engine says it: :class:`rocmimg.engine.ImageDetail` as a mapping."""

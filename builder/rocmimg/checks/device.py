@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rocmimg.checks.order import Gpu
+from rocmimg.checks.job import Gpu
 from rocmimg.engine.host import gpu_nodes, node_groups
 
 TOPOLOGY: Final = Path("/sys/class/kfd/kfd/topology/nodes")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
+
+from rocmimg.errors import ChecksFailed, NotProven
 
 Tier = Literal["image", "import", "aot", "gpu"]
 """What a check needs: the image's configuration and files; its interpreter; its compilers; a GPU."""
@@ -128,3 +130,15 @@ def result_from_json(record: Mapping[str, Any]) -> ImageResult:
     for key in ("repo_digests", "notes"):
         known[key] = tuple(known.get(key, ()))
     return ImageResult(**{**known, "checks": checks})
+
+
+def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:
+    """0; ChecksFailed's where a check failed; NotProven's where an image could not be judged at all, or, with
+    ``require_gpu``, where any check could not be run."""
+    if any(result.failures for result in results):
+        return ChecksFailed.exit_code
+    if any(not result.checks for result in results):
+        return NotProven.exit_code
+    if require_gpu and any(result.missing for result in results):
+        return NotProven.exit_code
+    return 0

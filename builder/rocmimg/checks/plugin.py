@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rocmimg.checks.api import MARK, Failure, Image, NotApplicable
+from rocmimg.checks.job import CheckJob
 from rocmimg.checks.model import CheckInfo, CheckResult, Status
-from rocmimg.checks.order import Order
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-_ORDER: Final = pytest.StashKey[Order]()
+_ORDER: Final = pytest.StashKey[CheckJob]()
 _IMAGE: Final = pytest.StashKey[Image]()
 _REASON_LIMIT: Final = 2000
 
@@ -35,14 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder())
 
 
-def _take_order(config: pytest.Config) -> Order | None:
+def _take_order(config: pytest.Config) -> CheckJob | None:
     """The order, waited for; None where pytest only collects."""
     path = config.getoption("--rocmimg-order")
     if not path:
         return None
     if not os.read(config.getoption("--rocmimg-ready"), 1):
         pytest.exit("there is nothing to judge any more")
-    order = Order.model_validate_json(path.read_bytes())
+    order = CheckJob.model_validate_json(path.read_bytes())
     config.stash[_ORDER] = order
     config.stash[_IMAGE] = Image(order, json.loads(order.probe.read_bytes()))
     return order
@@ -99,7 +99,7 @@ class Recorder:
             self._broken.append(CheckResult(id=name, tier="image", classes=(), status="failed", reason=why))
 
 
-def _write(order: Order, result: CheckResult) -> None:
+def _write(order: CheckJob, result: CheckResult) -> None:
     with order.results.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(asdict(result)) + "\n")
 
@@ -170,7 +170,7 @@ def _verdict(call: pytest.CallInfo[None]) -> dict[str, Any]:
     return {"status": status, "reason": reason[:_REASON_LIMIT]}
 
 
-def waived(result: CheckResult, order: Order, today: date) -> CheckResult:
+def waived(result: CheckResult, order: CheckJob, today: date) -> CheckResult:
     """``result`` with a waiver applied: a failure is borne until the waiver's date, and not a day longer."""
     waiver = next((waiver for waiver in order.waivers if waiver.check == result.id), None)
     if waiver is None or result.status != "failed":

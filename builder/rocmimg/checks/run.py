@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage
-from rocmimg.checks.inside import probe
+from rocmimg.checks.job import CheckJob, Gpu, Waiver
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, result_from_json
-from rocmimg.checks.order import Gpu, Names, Order, Waiver, planned
-from rocmimg.checks.process import Suite
+from rocmimg.checks.pytest_process import PytestProcess
+from rocmimg.checks.run_probe import probe
 from rocmimg.checks.suites import command, own_folder
+from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
-from rocmimg.paths import write_whole
+from rocmimg.paths import write_atomic
 from rocmimg.plan import LABEL_DIGEST
+from rocmimg.plan.expected import expected_image
 
 if TYPE_CHECKING:
-    from rocmimg.checks.locate import Subject
+    from rocmimg.builds.locate import ImageUnderTest
     from rocmimg.engine import Container, Engine
 
 _PIDS: Final = 4096
@@ -59,12 +61,12 @@ class Run:
         self._options = options
         self._on_result = on_result
         self._gpus = device.gpus()
-        self._suites: set[Suite] = set()
+        self._suites: set[PytestProcess] = set()
         self._folders: dict[str, Path | None] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
-    def __call__(self, subjects: Sequence[Subject]) -> list[ImageResult]:
+    def __call__(self, subjects: Sequence[ImageUnderTest]) -> list[ImageResult]:
         """One result a subject, in their order; a defect of one costs that one only.
 
         Raises:
@@ -86,7 +88,7 @@ class Run:
                 suite.stop()
         self._engine.close()  # removes the containers, which ends what runs in them
 
-    def _judged(self, subject: Subject) -> ImageResult:
+    def _judged(self, subject: ImageUnderTest) -> ImageResult:
         began = time.monotonic()
         blank = ImageResult(
             id=subject.plan.id,
@@ -117,7 +119,7 @@ class Run:
         self._on_result(result)
         return result
 
-    def _judge(self, subject: Subject, blank: ImageResult, log: Path) -> ImageResult:
+    def _judge(self, subject: ImageUnderTest, blank: ImageResult, log: Path) -> ImageResult:
         archs = subject.plan.cell.archs
         no_gpu = device.why_none(self._gpus, archs)
         with (
@@ -142,11 +144,11 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def _suite(self, argv: Sequence[str], log: Path) -> Iterator[Suite]:
+    def _suite(self, argv: Sequence[str], log: Path) -> Iterator[PytestProcess]:
         with self._lock:
             if self._stopped:
                 raise RocmimgError("the run was stopped")
-            suite = Suite(argv, log)
+            suite = PytestProcess(argv, log)
             self._suites.add(suite)
         try:
             with suite:
@@ -156,16 +158,16 @@ class Run:
                 self._suites.discard(suite)
 
     def _order(
-        self, subject: Subject, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
+        self, subject: ImageUnderTest, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
     ) -> dict[str, Any]:
         """Run the probe, write the order that the suite waits for; the probe's answer."""
-        expect = planned(subject.plan, subject.digest)
+        expect = expected_image(subject.plan, subject.digest)
         tiers = self._options.tiers
         answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         (scratch / "probe.json").write_text(json.dumps(answer))
         detail = self._engine.image(container_image := subject.image.id if subject.image else "")
         names = self._options.contracts.get(subject.plan.id, ())
-        order = Order(
+        order = CheckJob(
             planned=expect,
             detail=asdict(detail) if detail else {},
             history=tuple(asdict(entry) for entry in self._engine.history(container_image)),
@@ -189,7 +191,7 @@ class Run:
 
 
 def run(
-    subjects: Sequence[Subject], engine: Engine, options: Options, on_result: Callable[[ImageResult], None]
+    subjects: Sequence[ImageUnderTest], engine: Engine, options: Options, on_result: Callable[[ImageResult], None]
 ) -> list[ImageResult]:
     """Judge ``subjects``; ``on_result`` is called with each as it is done, from any thread. See :class:`Run`."""
     return Run(engine, options, on_result)(subjects)
@@ -211,7 +213,7 @@ def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
 
 def store(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> None:
     """Write a result file; what it says of the same image and device stays for the tiers that were not run now."""
-    write_whole(path, json.dumps(_with_earlier(path, result, tiers).as_json(), indent=2) + "\n")
+    write_atomic(path, json.dumps(_with_earlier(path, result, tiers).as_json(), indent=2) + "\n")
 
 
 def _with_earlier(path: Path, result: ImageResult, tiers: Sequence[Tier]) -> ImageResult:

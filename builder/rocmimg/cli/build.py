@@ -13,8 +13,8 @@ import click
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
 
 if TYPE_CHECKING:
-    from rocmimg.build import CellResult
-    from rocmimg.build.observe import View
+    from rocmimg.builds import CellResult
+    from rocmimg.builds.observe import View
     from rocmimg.matrix import Matrix
 
 
@@ -52,7 +52,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Build the selected cells and the cells that they start from."""
-    from rocmimg.build import Options, decide_all, exit_code, run, write_report
+    from rocmimg.builds import Options, decide_all, exit_code, run, write_report
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 
@@ -83,19 +83,19 @@ def command(
 def _hold(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
     if not any(matrix.cell(cell).components for cell in cells):
         return
-    from rocmimg.preflight.contracts import gate
+    from rocmimg.contract.cells import gate
 
     for line in gate(matrix, cells, baseline):
         click.echo(f"contract: {line}", err=True)
 
 
 def _view(as_json: bool) -> AbstractContextManager[View]:
-    from rocmimg.build.observe import PlainView, QuietView
+    from rocmimg.builds.observe import PlainView, QuietView
 
     if as_json:
         return nullcontext(QuietView())
     if sys.stderr.isatty():
-        from rocmimg.build.live import live_view
+        from rocmimg.builds.live import live_view
 
         return live_view()
     return nullcontext(PlainView())

@@ -36,9 +36,9 @@ def command(
     fetch: bool,
 ) -> None:
     """Show which cells' pins have the capabilities that the matrix requires."""
+    from rocmimg.contract.cells import required_of
     from rocmimg.contract.check import Checker
     from rocmimg.errors import ContractBroken, SourceError
-    from rocmimg.preflight.contracts import required_of
     from rocmimg.report.table import print_table
 
     others = named_sources("--with", "aiter=v0.1.14", bumps)

@@ -23,8 +23,8 @@ import click
 @click.option("--fetch", is_flag=True, help="Fetch a remote repository that is in the cache already.")
 def command(name: str, source: str | None, file: Path, as_json: bool, fetch: bool) -> None:
     """Show which releases have NAME, for instance aiter.rmsnorm2d_fwd_with_add."""
+    from rocmimg.contract.cells import repository_of
     from rocmimg.contract.check import Checker
-    from rocmimg.preflight.contracts import repository_of
 
     package = name.partition(".")[0]
     place = source.removeprefix(f"{package}=") if source is not None else repository_of(package, file)

@@ -38,10 +38,9 @@ def command(
 ) -> int:
     """Run every check that needs no build: lint, contract, required capabilities and the pins."""
     from rocmimg.contract.baseline import read_baseline
+    from rocmimg.contract.cells import check_pins, missing_of, not_run, pairs_of, required_of, run_pairs
     from rocmimg.contract.check import Checker
     from rocmimg.plan import make_plan
-    from rocmimg.preflight.contracts import missing_of, not_run, pairs_of, required_of, run_pairs
-    from rocmimg.preflight.pins import check_pins
     from rocmimg.report import lint as lint_report
     from rocmimg.report.contract import contract_json, contract_text
 

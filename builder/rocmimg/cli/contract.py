@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rocmimg.cli.options import load_selected, matrix_options, named_sources, selection_options
-from rocmimg.errors import ChecksFailed, ContractBroken, SourceError
+from rocmimg.errors import ContractBroken, SourceError
 
 if TYPE_CHECKING:
-    from rocmimg.contract.check import Checker
     from rocmimg.contract.model import Contract
-    from rocmimg.matrix import Cell, Matrix
 
 
 @click.command()
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 )
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings, with reasons.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--image", "in_image", is_flag=True, help="Also ask the built images of the cells for the same names.")
 @click.option("--verbose", "-v", is_flag=True, help="Say where and when for findings of level INFO, too.")
 @click.option("--fetch", is_flag=True, help="Fetch remote repositories that are in the cache already.")
 def command(
@@ -46,7 +43,6 @@ def command(
     sources: tuple[str, ...],
     baseline: Path | None,
     form: str,
-    in_image: bool,
     verbose: bool,
     fetch: bool,
 ) -> None:
@@ -56,15 +52,12 @@ def command(
     repository with @REF.
     """
     from rocmimg.contract.baseline import read_baseline
+    from rocmimg.contract.cells import Pair, not_run, pairs_of, run_pairs
     from rocmimg.contract.check import Checker
-    from rocmimg.preflight.contracts import Pair, not_run, pairs_of, run_pairs
 
     accepted = read_baseline(baseline) if baseline is not None else ()
     given = named_sources("--source", "aiter=./aiter@v0.1.12", sources)
-    asked: list[Cell] = []
     if framework is not None:
-        if in_image:
-            raise click.UsageError("--image is about cells of the matrix: leave out --framework")
         if cells or targets or archs or variants:
             raise click.UsageError("--framework stands in place of the matrix: leave out the cells")
         if not given:
@@ -72,11 +65,9 @@ def command(
         pairs = [Pair(framework=framework, package=package, source=place) for package, place in given.items()]
     else:
         matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-        asked = [matrix.cell(cell) for cell in chosen] if in_image else []
         pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))
     with Checker(refresh=fetch) as checker:
         contracts, not_read = run_pairs(checker, pairs, accepted)
-        differ = _ask(checker, asked, matrix) if asked else []
     _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)
     if not pairs:
         click.echo("nothing to hold against another: no selected cell has both a framework and a source", err=True)
@@ -88,26 +79,8 @@ def command(
             f"{len(broken)} use{'s fail' if len(broken) > 1 else ' fails'} on import",
             next_step="choose a pin inside the windows above, or accept them in a --baseline with a reason",
         )
-    if differ:
-        raise ChecksFailed(
-            f"{len(differ)} names are not in an image as they are in its pins",
-            why="; ".join(differ),
-            next_step="build the image again; where it is up to date, the text was read wrongly: report that",
-        )
     if not_read:
         raise SourceError(f"{len(not_read)} of {len(pairs)} contracts were not run") if contracts else not_read[0].error
-
-
-def _ask(checker: Checker, cells: list[Cell], matrix: Matrix) -> list[str]:
-    from rocmimg.engine import connect
-    from rocmimg.preflight.probing import ask_images
-
-    with connect() as engine:
-        differ, not_run, agreed = ask_images(engine, checker, cells, matrix)
-    for line in not_run:
-        click.echo(line, err=True)
-    click.echo(f"images: {agreed} names agree with the pins, {len(differ)} do not", err=True)
-    return differ
 
 
 def _print(contracts: list[Contract], form: str, *, single: bool, verbose: bool) -> None:

@@ -20,8 +20,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="An array of objects, one a pack.")
 def run(folder: Path, require_gpu: bool, junit: Path | None, as_json: bool) -> int:
     """Run the kernel packs in FOLDER on this machine's AMD GPU, through HIP alone."""
-    from rocmimg.checks.kernels.packed import packs, run_packs
-    from rocmimg.checks.verdict import exit_code
+    from rocmimg.checks.kernels.run_packs import packs, run_packs
+    from rocmimg.checks.model import exit_code
     from rocmimg.report.checks import print_results
 
     results = run_packs(packs(folder))

@@ -47,7 +47,7 @@ def command(
 
     With --changed or --changed-since: which stages of which cells a change rebuilds, without asking the engine.
     """
-    from rocmimg.build import decide_all
+    from rocmimg.builds import decide_all
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 

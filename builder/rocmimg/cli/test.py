@@ -56,13 +56,12 @@ def command(
     as_json: bool,
 ) -> int:
     """Check built images: each in one container, without network, as users run it."""
-    from rocmimg.checks.locate import locate
-    from rocmimg.checks.model import TIERS
+    from rocmimg.builds.locate import locate
+    from rocmimg.checks.model import TIERS, exit_code
     from rocmimg.checks.run import Options, run
-    from rocmimg.checks.verdict import exit_code
+    from rocmimg.contract.cells import names_of
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
-    from rocmimg.preflight.probing import names_of
     from rocmimg.report.checks import print_progress, print_results
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from rocmimg.contract.judge import outcome
 from rocmimg.contract.model import FileUses, Use
 from rocmimg.contract.source import SourcePackage
+from rocmimg.frozen import Record
 
 Answer = Literal["there", "missing", "unknown"]
 
@@ -60,6 +61,15 @@ def read_answers(stdout: bytes) -> dict[str, str]:
     """
     answers: dict[str, str] = json.loads(stdout.decode(errors="replace").strip().rpartition("\n")[2])
     return answers
+
+
+class Names(Record):
+    """Names of one package that the cell's framework uses, and what the sources at the pins say about them."""
+
+    package: str
+    wanted: dict[str, str]
+    """Name -> the part of it that must be a module."""
+    expected: dict[str, Answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from rocmimg.errors import ConfigError, LockError, Position
 from rocmimg.lock.model import VERSION, Lock
 from rocmimg.matrix.nodes import read_yaml
 from rocmimg.matrix.validate import validate
-from rocmimg.paths import write_whole
+from rocmimg.paths import write_atomic
 
 _HEADER: Final = "# Written by `rocmimg lock`. Commit it; do not edit it.\n"
 
@@ -59,7 +59,7 @@ def write_lock(lock: Lock, path: Path) -> bool:
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
-        write_whole(path, text)
+        write_atomic(path, text)
     except OSError as error:
         raise LockError(f"{path} cannot be written", why=str(error), next_step="the old lock is untouched") from error
     return True

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rocmimg.checks.coverage import covers
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Status
-from rocmimg.paths import write_whole
+from rocmimg.paths import write_atomic
 
 _ORDER: Final[tuple[Status, ...]] = ("failed", "not-run", "waived", "passed", "not-applicable")
 _COLOURS: Final = 4
@@ -102,7 +102,7 @@ def write_page(results: Sequence[ImageResult], path: Path) -> None:
     text = environment.get_template("page.html.j2").render(
         images=images, totals=totals, made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     )
-    write_whole(path, text)
+    write_atomic(path, text)
 
 
 def _tally(checks: Sequence[CheckResult], tier: str) -> list[tuple[Status, int]]:

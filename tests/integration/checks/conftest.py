@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rocmimg.checks.locate import Subject, locate
+from rocmimg.builds.locate import ImageUnderTest, locate
 from rocmimg.checks.model import ImageResult
 from rocmimg.checks.run import Options, run
 from rocmimg.engine import BuildRequest
@@ -20,7 +20,7 @@ CELL = "lab-gfx942"
 
 
 @pytest.fixture(scope="session")
-def lab_subject(lab, host_engine) -> Subject:
+def lab_subject(lab, host_engine) -> ImageUnderTest:
     """The lab image as `rocmimg test` finds it."""
     (subject,) = locate(make_plan(load(ROOT / "images.yaml"), [CELL]), [CELL], host_engine.images())
     assert subject.image is not None
@@ -39,7 +39,7 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
         if image:
             info = next(one for one in host_engine.images() if image in one.tags)
         # The digest is that of the lab: what a fault changes in images.yaml is not what it is about.
-        subject = Subject(plan=make_plan(matrix, [CELL])[CELL], image=info, digest=lab_subject.digest)
+        subject = ImageUnderTest(plan=make_plan(matrix, [CELL])[CELL], image=info, digest=lab_subject.digest)
         given = Options(**{"tiers": ("image", "import"), "results": tmp_path / "results", "project": ROOT, **options})
         (result,) = run([subject], host_engine, given, lambda _: None)
         return result

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 from checks.faults import Fault
 
+from rocmimg.checks.job import Gpu
 from rocmimg.checks.kernels.compile import FOLDER, INSIDE, compile_hip, prepare
-from rocmimg.checks.kernels.drive import Driver
 from rocmimg.checks.kernels.manifest import load_manifest
 from rocmimg.checks.kernels.pack import write_pack
-from rocmimg.checks.kernels.packed import run_packs
-from rocmimg.checks.kernels.proof import Proof
-from rocmimg.checks.order import Gpu
+from rocmimg.checks.kernels.run_packs import run_packs
+from rocmimg.checks.kernels.runner import KernelRunner
+from rocmimg.checks.kernels.session import KernelSession
 from rocmimg.engine import BuildRequest, ContainerSpec
 from rocmimg.plan import LABEL_CELL, ContextFile
 
@@ -129,7 +129,7 @@ def proof(lab, host_engine, attempts, tmp_path):
             gpu=Gpu(index=0, arch="gfx942", render="/dev/dri/renderD128"),
             folder=tmp_path,
         )
-        proof = Proof(image)
+        proof = KernelSession(image)
         proof.__dict__["attempts"] = attempts
         write_pack(tmp_path / "kernels", [attempt.compiled for attempt in attempts], seed=1)
         proof.container = container
@@ -156,7 +156,7 @@ def test_kernels_run_inside_the_image(proof, fake_hip):
 def test_a_hang_is_ended_inside_the_container(proof, fake_hip):
     assert proof.packed
     put_fake(proof.container, fake_hip)
-    driver = Driver(
+    driver = KernelRunner(
         execute=lambda argv: proof.container.exec(argv, timeout=60, env={"FAKE_HIP_FAULT": "hang"}),
         argv=["python3", INSIDE, "run_pack", f"{FOLDER}/pack", "--limit", "2"],
         ids=[attempt.compiled.id for attempt in proof.attempts],

@@ -6,13 +6,14 @@ from copy import deepcopy
 import pytest
 
 from rocmimg.checks.api import Failure, Image, NotApplicable
-from rocmimg.checks.order import Order, PlannedComponent, PlannedImage
+from rocmimg.checks.job import CheckJob
+from rocmimg.plan.expected import ExpectedComponent, ExpectedImage
 
-COMPONENT = PlannedComponent(
+COMPONENT = ExpectedComponent(
     name="aiter", recipe="aiter", module="aiter", import_needs_gpu=True, kernels=True, prebuilt=True,
     install="editable", checkout="/w/aiter", ref="", archs=("gfx942",), requires=(),
 )  # fmt: skip
-PLANNED = PlannedImage(
+PLANNED = ExpectedImage(
     cell="t-gfx942", target="t", arch="gfx942", archs=("gfx942",), python="python3", workdir="/w", user="root",
     entrypoint=(), command=("/bin/bash",), env={}, labels={}, digest="", keep=(), components=(COMPONENT,), torch="rocm",
     max_image_mib=0, max_layer_mib=0,
@@ -29,9 +30,9 @@ PROBE = {
 
 
 @pytest.fixture
-def order(tmp_path) -> Order:
+def order(tmp_path) -> CheckJob:
     """An order without waivers and without a GPU."""
-    return Order(
+    return CheckJob(
         planned=PLANNED, detail=DETAIL, history=(), container="none", tiers=("image", "import"),
         probe=tmp_path / "probe.json", results=tmp_path / "results.jsonl", folder=tmp_path,
     )  # fmt: skip

@@ -6,12 +6,11 @@ from datetime import date
 
 import pytest
 
-from rocmimg.checks.model import CheckResult, ImageResult, result_from_json
-from rocmimg.checks.order import Waiver
+from rocmimg.checks.job import Waiver
+from rocmimg.checks.model import CheckResult, ImageResult, exit_code, result_from_json
 from rocmimg.checks.plugin import waived
 from rocmimg.checks.run import store
 from rocmimg.checks.suites import listed, own_folder
-from rocmimg.checks.verdict import exit_code
 from rocmimg.errors import ConfigError
 
 

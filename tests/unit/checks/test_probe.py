@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import rocmimg.checks.probe
-from rocmimg.checks.inside import archive
 from rocmimg.checks.probe.__main__ import Probe
 from rocmimg.checks.probe.files import Walk
+from rocmimg.checks.run_probe import archive
 
 SOURCES = sorted(Path(rocmimg.checks.probe.__file__).parent.glob("*.py"))
 

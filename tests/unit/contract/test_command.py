@@ -98,7 +98,6 @@ def test_a_wrong_baseline(world, tmp_path, capsys, text, position, what):
     [
         (["--framework", "fw"], 2),
         (["--framework", "fw", "--source", "src"], 2),
-        (["--framework", "fw", "--source", "aiter=src", "--image"], 2),
         (["--framework", "fw", "--source", "aiter=src", "cell"], 2),
         (["--framework", "fw", "--source", "aiter="], 2),
         (["--framework", "nothing", "--source", "aiter=src"], SourceError.exit_code),

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from rocmimg.cli import run
+from rocmimg.contract.cells import gate, probes_of
 from rocmimg.contract.check import Checker
 from rocmimg.contract.stores import repository
 from rocmimg.errors import ContractBroken, SourceError
 from rocmimg.matrix import load
-from rocmimg.preflight.contracts import gate, probes_of
 
 from .conftest import releases, write
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from rocmimg.contract.cache import ParseCache
+from rocmimg.contract.judge import signature
 from rocmimg.contract.model import ModuleFacts
 from rocmimg.contract.rules import Rules
-from rocmimg.contract.signature import signature
 from rocmimg.contract.source import SourcePackage
 from rocmimg.contract.stores import FolderStore
 

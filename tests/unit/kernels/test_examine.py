@@ -4,8 +4,7 @@ import pytest
 
 from rocmimg.checks.kernels.cases import CASES
 from rocmimg.checks.kernels.code_object import NotACodeObject, read_code_object
-from rocmimg.checks.kernels.examine import Product, examine
-from rocmimg.checks.kernels.isa import ISAS
+from rocmimg.checks.kernels.examine import ISAS, Product, examine
 
 from .conftest import DATA
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from rocmimg.checks import device
-from rocmimg.checks.order import Gpu
+from rocmimg.checks.job import Gpu
 
 GPUS = tuple(
     Gpu(index=index, arch=arch, render=f"/dev/dri/renderD{128 + index}", name="MI300X")

@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from rocmimg.checks.kernels.drive import Driver
 from rocmimg.checks.kernels.local import run_here
-from rocmimg.checks.kernels.packed import SCRIPT
+from rocmimg.checks.kernels.run_packs import SCRIPT
+from rocmimg.checks.kernels.runner import KernelRunner
 from rocmimg.cli import run as rocmimg
 
 RMSNORM, ADD = "hip-gfx942-rmsnorm", "hip-gfx942-vector_add"
@@ -21,7 +21,7 @@ def results(pack, fake_hip):
 
     def run(fault="", ids=(RMSNORM, ADD), limit=20):
         env = {**os.environ, "LD_LIBRARY_PATH": str(fake_hip), "FAKE_HIP_FAULT": fault}
-        driver = Driver(
+        driver = KernelRunner(
             execute=partial(run_here, timeout=30, env=env),
             argv=[sys.executable, str(SCRIPT), str(pack), "--limit", str(limit)],
             ids=ids,
@@ -103,7 +103,7 @@ def test_a_tolerance_of_nan_passes_nothing(pack, results):
 
 
 def test_a_script_that_says_nothing_is_a_failure(pack):
-    driver = Driver(
+    driver = KernelRunner(
         execute=partial(run_here, timeout=10), argv=[sys.executable, "-c", "raise SystemExit('no')"], ids=["a", "b"]
     )
     found = list(driver.results())

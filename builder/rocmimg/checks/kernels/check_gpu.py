@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rocmimg.checks.api import Image, fail, not_applicable, not_run
-from rocmimg.checks.kernels.drive import KernelResult
+from rocmimg.checks.api import Image, fail, mark, not_applicable, not_run
 from rocmimg.checks.kernels.inside.gpu_probe import CHECKS
-from rocmimg.checks.kernels.mark import mark
 from rocmimg.checks.kernels.pack import Language
-from rocmimg.checks.kernels.proof import Proof, proof_of
+from rocmimg.checks.kernels.runner import KernelResult
+from rocmimg.checks.kernels.session import KernelSession, session_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,7 @@ from rocmimg.checks.kernels.proof import Proof, proof_of
 )
 def check_compiled(image: Image, language: Language, name: str) -> None:
     """The kernel that was compiled ahead of time gives the right values on the GPU, through HIP alone."""
-    proof = proof_of(image)
+    proof = session_of(image)
     arch = image.gpu.arch if image.gpu else ""
     attempt = next((one for one in proof.of(language, name) if one.arch == arch), None)
     if attempt is None or attempt.skipped:
@@ -35,11 +34,11 @@ def check_compiled(image: Image, language: Language, name: str) -> None:
 @pytest.mark.parametrize("name", [pytest.param(name, marks=mark(f"gpu-{name}", tier="gpu")) for name in CHECKS])
 def check_library(image: Image, name: str) -> None:
     """The library's operation gives the right values on the GPU."""
-    proof = proof_of(image)
+    proof = session_of(image)
     _judge(image, proof, proof.probed[name])
 
 
-def _judge(image: Image, proof: Proof, result: KernelResult) -> None:
+def _judge(image: Image, proof: KernelSession, result: KernelResult) -> None:
     image.note(error=result.error, tolerance=result.tolerance, seconds=result.seconds)
     if result.status == "not-applicable":
         not_applicable(result.reason)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rocmimg.checks.api import Image, fail, not_applicable, not_run
-from rocmimg.checks.kernels.mark import mark
+from rocmimg.checks.api import Image, fail, mark, not_applicable, not_run
 from rocmimg.checks.kernels.pack import Language
-from rocmimg.checks.kernels.proof import proof_of
+from rocmimg.checks.kernels.session import session_of
 
 _NAMES = ("vector_add", "rmsnorm", "matmul_bf16")
 
@@ -44,7 +43,7 @@ def check_triton(image: Image, name: str) -> None:
 
 
 def _judge(image: Image, language: Language, name: str, *, cure: str) -> None:
-    attempts = proof_of(image).of(language, name)
+    attempts = session_of(image).of(language, name)
     skipped = {one.arch: one.skipped for one in attempts if one.skipped}
     image.note(
         compiler=next((one.compiled.compiler for one in attempts if one.compiled), ""),

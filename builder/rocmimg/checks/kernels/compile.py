@@ -8,8 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg.checks.kernels.cases import CASES, Case
-from rocmimg.checks.kernels.examine import Attempt, Product, examine
-from rocmimg.checks.kernels.isa import ISAS
+from rocmimg.checks.kernels.examine import ISAS, Attempt, Product, examine
 from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:

@@ -29,11 +29,12 @@ def check_contract(image: Image) -> None:
             untold.append(f"{names.package}: the image gave no answer: {why}")
             continue
         if differences := compare(names.expected, answers):
+            image.note(differences=[str(one) for one in differences])
             more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
             fail(
                 f"{'; '.join(map(str, differences[:_SHOWN]))}{more}",
                 cause=f"the image holds another {names.package} than its pin, or its build left something out",
-                cure="compare the checkout in the image with the pin; `rocmimg contract --image` lists every name",
+                cure="compare the checkout in the image with the pin; `rocmimg test --json` lists every name",
             )
         untold += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
     if untold:

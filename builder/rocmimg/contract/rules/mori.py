@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from rocmimg.contract.rules.base import Rules
+from rocmimg.contract.rules import Rules
 
 RULES: Final = Rules(package="mori", built=("libmori_pybinds", "cpp"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rocmimg.contract.rules.base import Rules
+from rocmimg.contract.rules import Rules
 
 RULES: Final = Rules(
     package="triton",

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocmimg.build import Options, run
-from rocmimg.build.observe import QuietView
-from rocmimg.build.results import CellResult
+from rocmimg.builds import Options, run
+from rocmimg.builds.observe import QuietView
+from rocmimg.builds.results import CellResult
 from rocmimg.engine import BuildRequest
 from rocmimg.errors import Position
 from rocmimg.matrix import load, parse_set

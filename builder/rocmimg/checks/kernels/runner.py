@@ -37,7 +37,7 @@ class KernelResult:
 
 
 @dataclass(slots=True)
-class Driver:
+class KernelRunner:
     """Runs all of ``ids`` with one process, or with more where one does not survive."""
 
     execute: Execute

@@ -8,9 +8,9 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from rocmimg.checks.kernels import compile as compilers
-from rocmimg.checks.kernels.drive import Driver, KernelResult
-from rocmimg.checks.kernels.evidence import collect
+from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.pack import write_pack
+from rocmimg.checks.kernels.runner import KernelResult, KernelRunner
 from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RUN_LIMIT_S: Final = 2400.0
 _TOOL_LIMIT_S: Final = 15.0
 
 
-class Proof:
+class KernelSession:
     """The kernels of the image under test."""
 
     def __init__(self, image: Image) -> None:
@@ -72,7 +72,7 @@ class Proof:
         self._image.container.put(
             compilers.FOLDER, [ContextFile(path=f"pack/{file.name}", data=file) for file in sorted(folder.iterdir())]
         )
-        driver = Driver(execute=self._execute, argv=[self._python, compilers.INSIDE, "run_pack", PACK], ids=ids)
+        driver = KernelRunner(execute=self._execute, argv=[self._python, compilers.INSIDE, "run_pack", PACK], ids=ids)
         return {result.id: result for result in driver.results()}
 
     @cached_property
@@ -87,7 +87,7 @@ class Proof:
             why = f"{hung.id} hung on the GPU before it"
             return {name: KernelResult(id=name, status="not-run", reason=why) for name in CHECKS}
         argv = [self._python, compilers.INSIDE, "gpu_probe", "--arch", gpu.arch]
-        driver = Driver(execute=self._execute, argv=argv, ids=list(CHECKS))
+        driver = KernelRunner(execute=self._execute, argv=argv, ids=list(CHECKS))
         return {result.id: result for result in driver.results()}
 
     @cached_property
@@ -100,6 +100,6 @@ class Proof:
 
 
 @cache
-def proof_of(image: Image) -> Proof:
+def session_of(image: Image) -> KernelSession:
     """The one proof of an image in this process."""
-    return Proof(image)
+    return KernelSession(image)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rocmimg.errors import BuildError, RocmimgError
-from rocmimg.paths import write_whole
+from rocmimg.paths import write_atomic
 
 Status = Literal["built", "up-to-date", "failed", "cancelled"]
 
@@ -47,7 +47,7 @@ class CellResult:
 
 def write_report(results: Sequence[CellResult], path: Path) -> None:
     """Write build/report.json as a whole or not at all."""
-    write_whole(path, json.dumps([result.as_json() for result in results], indent=2) + "\n")
+    write_atomic(path, json.dumps([result.as_json() for result in results], indent=2) + "\n")
 
 
 def exit_code(results: Sequence[CellResult]) -> int:

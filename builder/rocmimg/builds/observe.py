@@ -10,7 +10,7 @@ from typing import Protocol, TextIO
 
 import click
 
-from rocmimg.build.results import CellResult
+from rocmimg.builds.results import CellResult
 from rocmimg.engine import BuildWarning, Event, StepFinished, StepLog, StepStarted, Transfer
 
 

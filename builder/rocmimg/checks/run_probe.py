@@ -13,8 +13,8 @@ from rocmimg.engine.context import ContextFile
 from rocmimg.errors import EngineError
 
 if TYPE_CHECKING:
-    from rocmimg.checks.order import PlannedImage
     from rocmimg.engine import Container
+    from rocmimg.plan.expected import ExpectedImage
 
 FOLDER: Final = "/tmp"  # noqa: S108
 ARCHIVE: Final = "rocmimg-probe.pyz"
@@ -41,7 +41,7 @@ def archive() -> bytes:
     return packed.getvalue()
 
 
-def job(planned: PlannedImage, *, python: bool) -> dict[str, Any]:
+def job(planned: ExpectedImage, *, python: bool) -> dict[str, Any]:
     """What the probe is asked; ``python`` says whether the import tier is wanted."""
     return {
         "workdir": planned.workdir,
@@ -57,7 +57,7 @@ def job(planned: PlannedImage, *, python: bool) -> dict[str, Any]:
     }
 
 
-def probe(container: Container, planned: PlannedImage, *, python: bool) -> dict[str, Any]:
+def probe(container: Container, planned: ExpectedImage, *, python: bool) -> dict[str, Any]:
     """The probe's answer, or ``{"error": ...}`` where it does not run.
 
     It runs as users run the image: not interactive, from the work directory, with the image's own environment and user.
@@ -74,7 +74,7 @@ def probe(container: Container, planned: PlannedImage, *, python: bool) -> dict[
 
 
 def _run(
-    container: Container, planned: PlannedImage, wanted: dict[str, Any], user: str | None = None
+    container: Container, planned: ExpectedImage, wanted: dict[str, Any], user: str | None = None
 ) -> dict[str, Any]:
     files = [
         ContextFile(path=ARCHIVE, data=archive()),

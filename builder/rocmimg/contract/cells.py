@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rocmimg.errors import ContractBroken, SourceError
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rocmimg.contract.baseline import Accepted
     from rocmimg.contract.check import Checker
     from rocmimg.contract.model import Contract
-    from rocmimg.contract.probe import Answer
+    from rocmimg.contract.pins import PinFinding
+    from rocmimg.contract.probe import Answer, Names
     from rocmimg.matrix import Cell, Matrix, ResolvedComponent
 
 
@@ -189,3 +190,68 @@ def repository_of(package: str, file: Path) -> str:
             if component.module == package and component.config.repo:
                 return place_of(component, cell, matrix).rpartition("@")[0]
     raise SourceError(f"{file} names no repository for {package!r}", next_step=f"give one: --source {package}=GIT")
+
+
+def check_pins(
+    checker: Checker, cells: Sequence[Cell], matrix: Matrix, *, checkout: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Findings about the pins that the contract reads anyway, each with its ``place``, and what could not be read."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    not_read: dict[str, None] = {}
+    for cell in cells:
+        wanted = {place for pair in pairs_of(cell, matrix, {}) for place in (pair.framework, pair.source)}
+        for component, owner in components_of(cell, matrix).values():
+            place = place_of(component, owner, matrix)
+            if place not in wanted:
+                continue
+            try:
+                for finding in _check(checker, component, place, _base(owner, matrix), checkout=checkout):
+                    found[place, finding.message] = {"component": component.name, "place": place} | asdict(finding)
+            except SourceError as error:
+                not_read[f"not run: pins of {place}: {error}"] = None
+    return list(found.values()), list(not_read)
+
+
+def _check(
+    checker: Checker, component: ResolvedComponent, place: str, base: str, *, checkout: bool
+) -> Iterator[PinFinding]:
+    from rocmimg.contract import pins
+    from rocmimg.contract.stores import GitStore
+
+    store = checker.store(place)
+    findings = [
+        pins.check_triton_swap(store, component.recipe.env),
+        pins.check_python(store, base),
+        pins.check_cmake(store, component.tools.get("cmake", "")),
+    ]
+    if component.recipe.prebuilt:
+        findings.append(pins.check_prebuild(store, way="wheel" if component.install == "wheel" else "build_ext"))
+    yield from (finding for finding in findings if finding is not None)
+    if checkout and isinstance(store, GitStore):
+        yield from pins.check_checkout(store.repository, store.commit)
+
+
+def _base(cell: Cell, matrix: Matrix) -> str:
+    """The image that a cell starts from in the end."""
+    return _base(matrix.cell(cell.base_cell), matrix) if cell.base_cell else cell.config.base.image
+
+
+def names_of(cells: Iterable[Cell], matrix: Matrix) -> dict[str, tuple[Names, ...] | str]:
+    """For each cell with a framework what to ask its image, or why that could not be read from the pins."""
+    from rocmimg.contract.check import Checker
+    from rocmimg.contract.probe import Names
+
+    found: dict[str, tuple[Names, ...] | str] = {}
+    chosen = [cell for cell in cells if any(pairs_of(cell, matrix, {}))]
+    if not chosen:
+        return {}
+    with Checker() as checker:
+        for cell in chosen:
+            try:
+                found[cell.id] = tuple(
+                    Names(package=probe.pair.package, wanted=dict(probe.wanted), expected=dict(probe.expected))
+                    for probe in probes_of(checker, cell, matrix)
+                )
+            except SourceError as error:
+                found[cell.id] = str(error)
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rocmimg.checks.kernels.local import run_here
 
 if TYPE_CHECKING:
-    from rocmimg.checks.kernels.drive import Execute
+    from rocmimg.checks.kernels.runner import Execute
 
 _LINES: Final = 40
 _LOG_LIMIT_S: Final = 10.0

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from rocmimg.checks import device
-from rocmimg.checks.kernels.drive import Driver, KernelResult
-from rocmimg.checks.kernels.evidence import collect
+from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.local import run_here
 from rocmimg.checks.kernels.manifest import NAME, Manifest, load_manifest
+from rocmimg.checks.kernels.runner import KernelResult, KernelRunner
 from rocmimg.checks.model import CheckResult, ImageResult
 from rocmimg.errors import SourceError
 
@@ -57,7 +57,7 @@ def _run(folder: Path, manifest: Manifest) -> ImageResult:
     archs = sorted({kernel.arch for kernel in manifest.kernels})
     with device.leased(device.gpus(), archs) as gpus:
         visible = {"ROCR_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus)} if gpus else {}
-        driver = Driver(
+        driver = KernelRunner(
             execute=partial(run_here, timeout=_LIMIT_S, env={**os.environ, **visible}),
             argv=[sys.executable, str(SCRIPT), str(folder)],
             ids=[kernel.id for kernel in manifest.kernels],

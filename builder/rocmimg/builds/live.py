@@ -14,8 +14,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from rocmimg.build.observe import short
-from rocmimg.build.results import CellResult
+from rocmimg.builds.observe import short
+from rocmimg.builds.results import CellResult
 from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
 
 _STEP = 50  # characters of a step's name: its last output is worth more of the line
@@ -32,7 +32,7 @@ class _Line:
 
 
 class LiveView:
-    """See :class:`~rocmimg.build.observe.View`."""
+    """See :class:`~rocmimg.builds.observe.View`."""
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}

@@ -14,7 +14,7 @@ LIMIT_S: Final = 3600
 """For all checks of one image together; each command in the container has its own, much smaller limit."""
 
 
-class Suite:
+class PytestProcess:
     """A started pytest; use it in a ``with`` block, at whose end it is gone."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:

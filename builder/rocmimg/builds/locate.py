@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rocmimg.build import ImageIndex, decide_all
+from rocmimg.builds import ImageIndex, decide_all
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import ImagePlan, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class ImageUnderTest:
     """A cell and the image that stands for it."""
 
     plan: ImagePlan
@@ -22,7 +22,7 @@ class Subject:
     """Why there is no image, or how it differs from the plan."""
 
 
-def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> list[Subject]:
+def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> list[ImageUnderTest]:
     """For each cell the image that carries its tag; for a cell without tags the newest that was built for it.
 
     Another version of the cell does not stand in for the one that is asked for.
@@ -30,7 +30,7 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
     listed = tuple(images)
     index = ImageIndex(listed)
     decisions = {decision.id: decision for decision in decide_all(plan, listed)}
-    found: list[Subject] = []
+    found: list[ImageUnderTest] = []
     for cell_id in cells:
         image = plan[cell_id]
         decision = decisions[cell_id]
@@ -42,5 +42,5 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
             reason = "whether it is what the plan says cannot be told: its base is not here"
         else:
             reason = "" if decision.action == "up to date" else f"not what the plan says: {'; '.join(decision.reasons)}"
-        found.append(Subject(plan=image, image=chosen, digest=decision.digest or "", reason=reason))
+        found.append(ImageUnderTest(plan=image, image=chosen, digest=decision.digest or "", reason=reason))
     return found

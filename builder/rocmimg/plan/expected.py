@@ -1,35 +1,17 @@
-"""What the process that judges an image is told: a file between ``rocmimg test`` and its pytest."""
+"""What a plan says that an image must be: read by checks, manifests, provenance and comparisons."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
-from rocmimg.checks.model import Tier
+from rocmimg.frozen import Record
+from rocmimg.render.dockerfile import runtime_env
 
 if TYPE_CHECKING:
-    from rocmimg.plan import ImagePlan
+    from rocmimg.plan.model import ImagePlan
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Gpu(_Record):
-    """An AMD GPU of this machine."""
-
-    index: int
-    """Number among the GPUs, as ROCR_VISIBLE_DEVICES counts."""
-    arch: str
-    """gfx name."""
-    render: str
-    """Device node, for instance /dev/dri/renderD128."""
-    name: str = ""
-
-
-class PlannedComponent(_Record):
+class ExpectedComponent(Record):
     """A component, as far as checks need it."""
 
     name: str
@@ -51,7 +33,7 @@ class PlannedComponent(_Record):
     requires: tuple[str, ...]
 
 
-class PlannedImage(_Record):
+class ExpectedImage(Record):
     """What the plan says that the image is."""
 
     cell: str
@@ -68,7 +50,7 @@ class PlannedImage(_Record):
     digest: str
     """The plan's digest; empty where it cannot be known."""
     keep: tuple[str, ...]
-    components: tuple[PlannedComponent, ...]
+    components: tuple[ExpectedComponent, ...]
     torch: str
     """``rocm`` or ``cpu``: which torch belongs into the image."""
     max_image_mib: int
@@ -80,53 +62,11 @@ class PlannedImage(_Record):
         return tuple(component.module for component in self.components if component.module)
 
 
-class Waiver(_Record):
-    """A failure that is known and borne, until a date."""
-
-    check: str
-    reason: str
-    until: str
-    """ISO date, the last day."""
-
-
-class Names(_Record):
-    """Names of one package that the cell's framework uses, and what the sources at the pins say about them."""
-
-    package: str
-    wanted: dict[str, str]
-    """Name -> the part of it that must be a module."""
-    expected: dict[str, Literal["there", "missing", "unknown"]]
-
-
-class Order(_Record):
-    """One image to judge."""
-
-    planned: PlannedImage
-    detail: dict[str, Any]
-    history: tuple[dict[str, Any], ...]
-    container: str
-    tiers: tuple[Tier, ...]
-    waivers: tuple[Waiver, ...] = ()
-    gpu: Gpu | None = None
-    no_gpu: str = "no AMD GPU"
-    """Why there is no ``gpu``."""
-    probe: Path
-    results: Path
-    """JSON lines, one a check."""
-    folder: Path
-    export_kernels: Path | None = None
-    contract: tuple[Names, ...] = ()
-    no_contract: str = ""
-    """Why ``contract`` could not be read from the pins."""
-
-
-def planned(image: ImagePlan, digest: str) -> PlannedImage:
+def expected_image(image: ImagePlan, digest: str) -> ExpectedImage:
     """The plan's side of the comparison."""
-    from rocmimg.render.dockerfile import runtime_env
-
     cell = image.cell
     config = cell.config
-    return PlannedImage(
+    return ExpectedImage(
         cell=cell.id,
         target=cell.target,
         arch=cell.arch,
@@ -141,7 +81,7 @@ def planned(image: ImagePlan, digest: str) -> PlannedImage:
         digest=digest,
         keep=config.keep,
         components=tuple(
-            PlannedComponent(
+            ExpectedComponent(
                 name=component.name,
                 recipe=component.recipe.name,
                 module=component.module,

@@ -16,10 +16,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocmimg.build.decide import Decision, ImageIndex, base_id_of, decide
-from rocmimg.build.observe import CellLog, View
-from rocmimg.build.results import CellResult
-from rocmimg.build.rootfs import RootfsMaker
+from rocmimg.builds.decide import Decision, ImageIndex, base_id_of, decide
+from rocmimg.builds.observe import CellLog, View
+from rocmimg.builds.results import CellResult
+from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, ImageInfo, StepFailed
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan

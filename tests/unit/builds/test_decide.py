@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rocmimg.build import ImageIndex, decide_all
-from rocmimg.build.decide import decide
+from rocmimg.builds import ImageIndex, decide_all
+from rocmimg.builds.decide import decide
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, make_plan
 

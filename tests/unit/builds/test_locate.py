@@ -2,7 +2,7 @@
 
 import pytest
 
-from rocmimg.checks.locate import locate
+from rocmimg.builds.locate import locate
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, make_plan
 

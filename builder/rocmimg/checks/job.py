@@ -1,0 +1,54 @@
+"""What the process that judges an image is told: a file between ``rocmimg test`` and its pytest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rocmimg.checks.model import Tier
+from rocmimg.contract.probe import Names
+from rocmimg.frozen import Record
+from rocmimg.plan.expected import ExpectedImage
+
+
+class Gpu(Record):
+    """An AMD GPU of this machine."""
+
+    index: int
+    """Number among the GPUs, as ROCR_VISIBLE_DEVICES counts."""
+    arch: str
+    """gfx name."""
+    render: str
+    """Device node, for instance /dev/dri/renderD128."""
+    name: str = ""
+
+
+class Waiver(Record):
+    """A failure that is known and borne, until a date."""
+
+    check: str
+    reason: str
+    until: str
+    """ISO date, the last day."""
+
+
+class CheckJob(Record):
+    """One image to judge."""
+
+    planned: ExpectedImage
+    detail: dict[str, Any]
+    history: tuple[dict[str, Any], ...]
+    container: str
+    tiers: tuple[Tier, ...]
+    waivers: tuple[Waiver, ...] = ()
+    gpu: Gpu | None = None
+    no_gpu: str = "no AMD GPU"
+    """Why there is no ``gpu``."""
+    probe: Path
+    results: Path
+    """JSON lines, one a check."""
+    folder: Path
+    export_kernels: Path | None = None
+    contract: tuple[Names, ...] = ()
+    no_contract: str = ""
+    """Why ``contract`` could not be read from the pins."""
