@@ -25,7 +25,7 @@ from rocmimg.registry.client import Registries, Repository
 from rocmimg.registry.types import OCI_MANIFEST
 from rocmimg.release import promote, rollback
 from rocmimg.release.candidates import tag_of
-from rocmimg.release.results import attach_result
+from rocmimg.release.records import attach_result
 
 CELLS = 8
 LATENCY_S = 0.05

@@ -34,13 +34,13 @@ def command(
 
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
-    from rocmimg.release.prune import carry_out, plan_prune
+    from rocmimg.release.prune import plan_prune, remove
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
     removals = plan_prune([plan[cell] for cell in chosen], Registries(), datetime.now(UTC).date())
     if yes:
-        carry_out(removals)
+        remove(removals)
     rows = [removal.as_json() for removal in removals]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

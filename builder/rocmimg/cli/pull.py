@@ -27,20 +27,20 @@ def command(
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
-    from rocmimg.release.each import each
+    from rocmimg.release.batch import for_each_image
     from rocmimg.release.push import pull_candidate
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan, registries = make_plan(matrix, chosen), Registries()
     with connect() as engine:
-        outcome = each(
+        batch = for_each_image(
             [plan[cell] for cell in chosen], lambda image, show: pull_candidate(image, engine, registries, show)
         )
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))
+        click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))
     else:
         from rocmimg.report.table import print_table
 
-        rows = [(p.id, p.reference, "pulled" if p.new else "was here") for p in outcome.done]
+        rows = [(p.id, p.reference, "pulled" if p.new else "was here") for p in batch.done]
         print_table(("cell", "candidate", "state"), rows)
-    return outcome.report(click.echo)
+    return batch.report(click.echo)

@@ -32,24 +32,24 @@ def command(
         raise click.UsageError("say --candidate or --results; public tags are set by `rocmimg promote`")
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
-    from rocmimg.release.each import each
+    from rocmimg.release.batch import for_each_image
     from rocmimg.release.push import push_candidate, push_results
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
     images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
     if results:
-        outcome = each(images, lambda image, _: push_results(image, registries, folder))
+        batch = for_each_image(images, lambda image, _: push_results(image, registries, folder))
     else:
         from rocmimg.engine import connect
 
         with connect() as engine:
-            outcome = each(images, lambda image, show: push_candidate(image, engine, registries, folder, show))
+            batch = for_each_image(images, lambda image, show: push_candidate(image, engine, registries, folder, show))
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in outcome.done], indent=2))
+        click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))
     else:
         from rocmimg.report.table import print_table
 
-        rows = [(p.id, p.reference, p.digest, " ".join(p.attached) or "nothing new") for p in outcome.done]
+        rows = [(p.id, p.reference, p.digest, " ".join(p.attached) or "nothing new") for p in batch.done]
         print_table(("cell", "candidate", "digest", "attached"), rows)
-    return outcome.report(click.echo)
+    return batch.report(click.echo)

@@ -52,7 +52,7 @@ class Authorizer:
         """What worked last time for ``scope``."""
         return self._headers.get(scope)
 
-    def answer(self, header: str, scope: str, tried: str | None) -> str:
+    def authorize(self, header: str, scope: str, tried: str | None) -> str:
         """The Authorization that a 401's WWW-Authenticate asks for; ``tried`` is what was refused.
 
         Raises:

@@ -68,7 +68,7 @@ class Transport:
             response = self._send(method, url, headers=given, data=data)
             if response.status_code != UNAUTHORIZED or UNAUTHORIZED in ok:
                 break
-            self._authorizer.answer(response.headers.get("WWW-Authenticate", ""), scope, tried)
+            self._authorizer.authorize(response.headers.get("WWW-Authenticate", ""), scope, tried)
         if response.status_code in ok:
             return response
         raise refused(what, self.host, response)

@@ -34,7 +34,7 @@ class Verdict:
         return f"{self.tier}: {self.state}: {'; '.join(self.reasons[:_REASONS])}{more}"
 
 
-def judge(
+def evaluate(
     requires: Sequence[str], results: Sequence[ImageResult], overrides: Mapping[str, str] | None = None
 ) -> list[Verdict]:
     """One verdict a required tier. ``results`` come oldest first: the latest answer of each check counts.

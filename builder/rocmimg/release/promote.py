@@ -13,9 +13,9 @@ from rocmimg.registry import Manifest, parse
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import Candidate, newest_fitting, public_reference, repository_of
-from rocmimg.release.gate import Verdict, judge, may_pass
-from rocmimg.release.moves import Move, carry_out
+from rocmimg.release.gate import Verdict, evaluate, may_pass
 from rocmimg.release.records import Promotion
+from rocmimg.release.retag import TagUpdate, apply
 
 _AT_ONCE: Final = 8
 
@@ -28,9 +28,9 @@ class Ready:
     candidate: Candidate
     public: Repository
     verdicts: tuple[Verdict, ...]
-    tags: tuple[Move, ...]
+    tags: tuple[TagUpdate, ...]
     """Immutable tags that do not exist yet."""
-    aliases: tuple[Move, ...]
+    aliases: tuple[TagUpdate, ...]
     """Aliases that name something else."""
 
     def as_json(self) -> dict[str, Any]:
@@ -38,8 +38,8 @@ class Ready:
             "id": self.image.id,
             "digest": self.candidate.digest,
             "candidate": f"{self.candidate.repository}:{self.candidate.tag}",
-            "tags": [str(move) for move in self.tags],
-            "aliases": {str(move): move.before.digest if move.before else "" for move in self.aliases},
+            "tags": [str(update) for update in self.tags],
+            "aliases": {str(update): update.before.digest if update.before else "" for update in self.aliases},
             "tiers": {verdict.tier: str(verdict) for verdict in self.verdicts},
         }
 
@@ -83,7 +83,7 @@ def promote(ready: Sequence[Ready], overrides: Mapping[str, str]) -> None:
         _take_over(cell)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda cell: _record(cell, overrides), ready))
-    carry_out([move for cell in ready for move in cell.tags] + [move for cell in ready for move in cell.aliases])
+    apply([update for cell in ready for update in cell.tags] + [update for cell in ready for update in cell.aliases])
 
 
 def _attempt(image: ImagePlan, registries: Registries, overrides: Mapping[str, str]) -> Ready | RocmimgError:
@@ -105,7 +105,7 @@ def _ready(image: ImagePlan, registries: Registries, overrides: Mapping[str, str
         )
     candidate = newest_fitting(image, repository)
     results = records.check_results(repository, candidate.digest)
-    verdicts = judge(image.cell.config.release.requires, results, overrides)
+    verdicts = evaluate(image.cell.config.release.requires, results, overrides)
     if not may_pass(verdicts):
         bad = [verdict for verdict in verdicts if verdict.state in ("failed", "missing")]
         missing = [verdict.tier for verdict in bad if verdict.state == "missing"]
@@ -128,13 +128,13 @@ def _ready(image: ImagePlan, registries: Registries, overrides: Mapping[str, str
     )
 
 
-def _immutable(image: ImagePlan, public: Repository, manifest: Manifest) -> list[Move]:
-    moves = []
+def _immutable(image: ImagePlan, public: Repository, manifest: Manifest) -> list[TagUpdate]:
+    updates = []
     for name in image.cell.tags:
         tag = parse(name).tag
         found = public.digest(tag)
         if found is None:
-            moves.append(Move(repository=public, tag=tag, manifest=manifest, before=None))
+            updates.append(TagUpdate(repository=public, tag=tag, manifest=manifest, before=None))
         elif found != manifest.digest:
             raise TagTaken(
                 f"{name} exists and names another image",
@@ -142,17 +142,17 @@ def _immutable(image: ImagePlan, public: Repository, manifest: Manifest) -> list
                 next_step="give the release a new `version`: tags that are no aliases are never overwritten",
                 position=image.cell.position("version"),
             )
-    return moves
+    return updates
 
 
-def _moving(image: ImagePlan, public: Repository, manifest: Manifest) -> list[Move]:
-    moves = []
+def _moving(image: ImagePlan, public: Repository, manifest: Manifest) -> list[TagUpdate]:
+    updates = []
     for name in image.cell.aliases:
         tag = parse(name).tag
         before = public.manifest(tag)
         if before is None or before.digest != manifest.digest:
-            moves.append(Move(repository=public, tag=tag, manifest=manifest, before=before))
-    return moves
+            updates.append(TagUpdate(repository=public, tag=tag, manifest=manifest, before=before))
+    return updates
 
 
 def _record(cell: Ready, overrides: Mapping[str, str]) -> None:
@@ -164,8 +164,8 @@ def _record(cell: Ready, overrides: Mapping[str, str]) -> None:
         version=cell.image.cell.config.version,
         when=records.now(),
         who=records.actor(),
-        tags=tuple(str(move) for move in cell.tags),
-        aliases={str(move): move.before.digest if move.before else "" for move in cell.aliases},
+        tags=tuple(str(update) for update in cell.tags),
+        aliases={str(update): update.before.digest if update.before else "" for update in cell.aliases},
         tiers={verdict.tier: str(verdict) for verdict in cell.verdicts},
         overrides={v.tier: overrides[v.tier] for v in cell.verdicts if v.state == "overridden"},
     )

@@ -53,7 +53,7 @@ def plan_prune(images: Sequence[ImagePlan], registries: Registries, today: date)
     ]
 
 
-def carry_out(removals: Sequence[Removal]) -> None:
+def remove(removals: Sequence[Removal]) -> None:
     """Remove them; an image that got a name in the meantime stays.
 
     Raises:
@@ -78,7 +78,7 @@ def _of_repository(repository: Repository, images: Sequence[ImagePlan], today: d
     digests = _digests(repository, tags)
     ours = {image.id for image in images}
     aliases = {parse(name).tag for image in images for name in image.cell.aliases}
-    needed = {digests[tag] for tag in aliases & digests.keys()} | _ways_back(repository, images, digests)
+    needed = {digests[tag] for tag in aliases & digests.keys()} | rollback_digests(repository, images, digests)
     dated = {
         tag: reason
         for tag, reason in _old_dated(tags, images, today).items()
@@ -140,7 +140,7 @@ def _cell_of(repository: Repository, digest: str) -> str:
     return labels.get(LABEL_CELL, "")
 
 
-def _ways_back(repository: Repository, images: Sequence[ImagePlan], digests: Mapping[str, str]) -> set[str]:
+def rollback_digests(repository: Repository, images: Sequence[ImagePlan], digests: Mapping[str, str]) -> set[str]:
     """What a rollback would need: the images that aliases named before."""
     found: set[str] = set()
     for image in images:

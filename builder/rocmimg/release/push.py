@@ -14,7 +14,6 @@ from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records, sbom
 from rocmimg.release.candidates import candidates, fits, newest_fitting, read_config, repository_of, tag_of
 from rocmimg.release.provenance import statement
-from rocmimg.release.results import attach_result, ids_of, is_about, read_result
 
 if TYPE_CHECKING:
     from rocmimg.engine import Engine, Event, ImageDetail
@@ -53,7 +52,7 @@ def push_candidate(
         RegistryError: the registry does not have the whole image after the push.
     """
     path = folder / "results" / f"{image.id}.json"
-    result = read_result(path, image.id) if path.exists() else None
+    result = records.read_result(path, image.id) if path.exists() else None
     local = _local(image, engine)
     repository = repository_of(image, registries)
     repository.require_push()
@@ -63,7 +62,7 @@ def push_candidate(
     new = manifest is None
     if manifest is None:
         manifest = _push(local, reference, engine, repository, tag, on_event)
-    elif local.id not in ids_of(manifest):
+    elif local.id not in records.ids_of(manifest):
         raise TagTaken(
             f"{reference} names another image",
             why=f"the registry has {manifest.digest}, and the engine's image is {local.id}",
@@ -71,7 +70,9 @@ def push_candidate(
         )
     _require_whole(repository, manifest)
     attached = _attach_documents(image, local, repository, manifest, folder)
-    if result and is_about(result, manifest) and attach_result(result, repository, manifest):  # not of an earlier build
+    if (
+        result and records.is_about(result, manifest) and records.attach_result(result, repository, manifest)
+    ):  # not of an earlier build
         attached.append("results")
     return Pushed(id=image.id, reference=reference, digest=manifest.digest, new=new, attached=tuple(attached))
 
@@ -83,12 +84,12 @@ def push_results(image: ImagePlan, registries: Registries, folder: Path) -> Push
         NotProven: there are no results, or no candidate is that image.
     """
     path = folder / "results" / f"{image.id}.json"
-    result = read_result(path, image.id)
+    result = records.read_result(path, image.id)
     repository = repository_of(image, registries)
     repository.require_push()
     for candidate in candidates(image, repository):
-        if is_about(result, candidate.manifest):
-            new = attach_result(result, repository, candidate.manifest)
+        if records.is_about(result, candidate.manifest):
+            new = records.attach_result(result, repository, candidate.manifest)
             return Pushed(
                 id=image.id,
                 reference=f"{repository}:{candidate.tag}",

@@ -13,30 +13,30 @@ from rocmimg.registry import parse
 from rocmimg.registry.client import Registries
 from rocmimg.release import records
 from rocmimg.release.candidates import public_reference
-from rocmimg.release.moves import Move, carry_out
 from rocmimg.release.records import Promotion
+from rocmimg.release.retag import TagUpdate, apply
 
 _AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Back:
+class AliasRestore:
     """One alias that goes back."""
 
     cell: str
-    move: Move
+    update: TagUpdate
 
     def as_json(self) -> dict[str, Any]:
-        before = self.move.before
+        before = self.update.before
         return {
             "id": self.cell,
-            "alias": str(self.move),
+            "alias": str(self.update),
             "from": before.digest if before else "",
-            "to": self.move.manifest.digest,
+            "to": self.update.manifest.digest,
         }
 
 
-def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[Back]:
+def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[AliasRestore]:
     """Where each alias of these cells goes back to.
 
     Raises:
@@ -44,38 +44,40 @@ def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[Back]:
         RegistryError: what it named before is gone.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = [back for backs in pool.map(lambda image: _of_cell(image, registries), images) for back in backs]
+        found = [
+            restore for restores in pool.map(lambda image: _of_cell(image, registries), images) for restore in restores
+        ]
     if not found:
         raise GateRefused("these cells have no aliases, so there is nothing to roll back")
-    for repository in {str(back.move): back.move.repository for back in found}.values():
+    for repository in {str(restore.update): restore.update.repository for restore in found}.values():
         repository.require_push()
     return found
 
 
-def roll_back(backs: Sequence[Back]) -> None:
+def roll_back(restores: Sequence[AliasRestore]) -> None:
     """Move the aliases, and attach a record to what they name then."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(_record, backs))
-    carry_out([back.move for back in backs])
+        list(pool.map(_record, restores))
+    apply([restore.update for restore in restores])
 
 
-def _record(back: Back) -> None:
-    move = back.move
+def _record(restore: AliasRestore) -> None:
+    update = restore.update
     record = Promotion(
         kind="rollback",
-        cell=back.cell,
+        cell=restore.cell,
         version="",
         when=records.now(),
         who=records.actor(),
         tags=(),
-        aliases={str(move): move.before.digest if move.before else ""},
+        aliases={str(update): update.before.digest if update.before else ""},
     )
-    records.attach(move.repository, move.manifest.descriptor, records.PROMOTION, record.as_json(), when=record.when)
+    records.attach(update.repository, update.manifest.descriptor, records.PROMOTION, record.as_json(), when=record.when)
 
 
-def _of_cell(image: ImagePlan, registries: Registries) -> list[Back]:
+def _of_cell(image: ImagePlan, registries: Registries) -> list[AliasRestore]:
     repository = registries.repository(public_reference(image))
-    backs = []
+    restores = []
     for name in image.cell.aliases:
         reference = parse(name)
         tag, key = reference.tag, str(reference)
@@ -96,5 +98,9 @@ def _of_cell(image: ImagePlan, registries: Registries) -> list[Back]:
         manifest = repository.manifest(history[-1])
         if manifest is None:
             raise RegistryError(f"{name} named {history[-1]} before, which {repository} does not have any more")
-        backs.append(Back(cell=image.id, move=Move(repository=repository, tag=tag, manifest=manifest, before=current)))
-    return backs
+        restores.append(
+            AliasRestore(
+                cell=image.id, update=TagUpdate(repository=repository, tag=tag, manifest=manifest, before=current)
+            )
+        )
+    return restores

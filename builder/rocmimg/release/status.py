@@ -13,7 +13,7 @@ from rocmimg.registry import parse
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import newest_fitting, public_reference, repository_of
-from rocmimg.release.gate import Verdict, judge
+from rocmimg.release.gate import Verdict, evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,4 +84,4 @@ def _public(image: ImagePlan, kind: Literal["alias", "tag"], name: str, reposito
 
 
 def _verdicts(image: ImagePlan, repository: Repository, digest: str, overrides: Mapping[str, str]) -> list[Verdict]:
-    return judge(image.cell.config.release.requires, records.check_results(repository, digest), overrides)
+    return evaluate(image.cell.config.release.requires, records.check_results(repository, digest), overrides)

@@ -94,7 +94,7 @@ def test_what_got_a_name_in_the_meantime_stays(project: Project) -> None:
     from rocmimg.matrix import load
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
-    from rocmimg.release.prune import carry_out, plan_prune
+    from rocmimg.release.prune import plan_prune, remove
 
     write_matrix(project.folder, project.host, project.base, keep_candidates=1)
     for version in ("v1", "v2"):
@@ -106,6 +106,6 @@ def test_what_got_a_name_in_the_meantime_stays(project: Project) -> None:
     saved = repo.manifest(removals[0].digest)
     assert saved
     repo.put_manifest("mi30x-latest", saved)
-    carry_out(removals)
+    remove(removals)
     assert repo.digest("mi30x-latest") == removals[0].digest
     assert repo.manifest(removals[1].digest) is None

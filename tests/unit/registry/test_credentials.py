@@ -90,18 +90,18 @@ def test_a_token_is_asked_for_with_every_scope_and_used_again() -> None:
     server = TokenServer()
     authorizer = Authorizer("r.example", WRITER, server)
     scope = "repository:a:pull,push repository:b:pull"
-    assert authorizer.answer(bearer(), scope, None) == "Bearer abc"
+    assert authorizer.authorize(bearer(), scope, None) == "Bearer abc"
     ((method, url, sent),) = server.sent
     assert (method, url, sent["auth"]) == ("GET", "https://auth.example/token", ("writer", "s3cret"))
     assert sent["params"]["scope"] == ["repository:a:pull,push", "repository:b:pull"]
     assert authorizer.header(scope) == "Bearer abc"
-    assert authorizer.answer(bearer(), scope, None) == "Bearer abc"  # another thread was faster
+    assert authorizer.authorize(bearer(), scope, None) == "Bearer abc"  # another thread was faster
     assert len(server.sent) == 1
 
 
 def test_an_identity_token_is_exchanged() -> None:
     server = TokenServer()
-    Authorizer("r.example", Credentials(username="", secret="refresh"), server).answer(bearer(), "s", None)
+    Authorizer("r.example", Credentials(username="", secret="refresh"), server).authorize(bearer(), "s", None)
     ((method, _, sent),) = server.sent
     assert method == "POST"
     assert sent["data"]["grant_type"] == "refresh_token"
@@ -112,18 +112,18 @@ def test_an_identity_token_is_exchanged() -> None:
 def test_a_password_goes_to_no_server_without_tls(realm: str) -> None:
     server = TokenServer()
     with pytest.raises(RegistryError, match="no token server that credentials could be sent to"):
-        Authorizer("r.example", WRITER, server).answer(bearer(realm), "s", None)
+        Authorizer("r.example", WRITER, server).authorize(bearer(realm), "s", None)
     assert server.sent == []
 
 
 def test_what_a_token_server_may_answer() -> None:
     with pytest.raises(RegistryDenied, match="refuses the credentials"):
-        Authorizer("r.example", WRITER, TokenServer(401)).answer(bearer(), "s", None)
+        Authorizer("r.example", WRITER, TokenServer(401)).authorize(bearer(), "s", None)
     with pytest.raises(RegistryDenied, match="wants credentials"):
-        Authorizer("r.example", None, TokenServer(401)).answer(bearer(), "s", None)
+        Authorizer("r.example", None, TokenServer(401)).authorize(bearer(), "s", None)
     with pytest.raises(RegistryError, match="answers 500"):
-        Authorizer("r.example", WRITER, TokenServer(500)).answer(bearer(), "s", None)
+        Authorizer("r.example", WRITER, TokenServer(500)).authorize(bearer(), "s", None)
     with pytest.raises(RegistryError, match="sends no token"):
-        Authorizer("r.example", WRITER, TokenServer(200, "[]")).answer(bearer(), "s", None)
+        Authorizer("r.example", WRITER, TokenServer(200, "[]")).authorize(bearer(), "s", None)
     with pytest.raises(RegistryError, match="asks for negotiate"):
-        Authorizer("r.example", WRITER, TokenServer()).answer("Negotiate", "s", None)
+        Authorizer("r.example", WRITER, TokenServer()).authorize("Negotiate", "s", None)

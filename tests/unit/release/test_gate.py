@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rocmimg.checks.model import CheckResult, ImageResult, Status, Tier
-from rocmimg.release.gate import judge, may_pass
+from rocmimg.release.gate import evaluate, may_pass
 
 
 def result(*checks: tuple[str, Tier, Status], started: str = "2026-11-01T00:00:00Z", device: str = "") -> ImageResult:
@@ -26,18 +26,18 @@ def result(*checks: tuple[str, Tier, Status], started: str = "2026-11-01T00:00:0
 
 
 def states(*results: ImageResult, requires: tuple[str, ...] = ("import", "gpu"), **overrides: str) -> list[str]:
-    return [verdict.state for verdict in judge(requires, results, overrides)]
+    return [verdict.state for verdict in evaluate(requires, results, overrides)]
 
 
 def test_nothing_was_checked() -> None:
-    verdicts = judge(("import",), [])
+    verdicts = evaluate(("import",), [])
     assert [verdict.state for verdict in verdicts] == ["missing"]
     assert not may_pass(verdicts)
 
 
 def test_every_tier_has_to_be_proven() -> None:
     passed = result(("a", "import", "passed"), ("b", "gpu", "passed"), device="MI300X")
-    verdicts = judge(("import", "gpu"), [passed])
+    verdicts = evaluate(("import", "gpu"), [passed])
     assert may_pass(verdicts)
     assert [str(verdict) for verdict in verdicts] == ["import: 1 passed", "gpu: 1 passed on MI300X"]
     assert states(result(("a", "import", "passed"))) == ["proven", "missing"]
@@ -73,7 +73,7 @@ def test_the_latest_answer_of_a_check_counts() -> None:
 
 def test_what_the_image_has_nothing_of_and_what_is_waived_pass_and_say_so() -> None:
     none = result(("c", "aot", "not-applicable"))
-    assert [str(v) for v in judge(("aot",), [none])] == ["aot: nothing of the kind in the image"]
+    assert [str(v) for v in evaluate(("aot",), [none])] == ["aot: nothing of the kind in the image"]
     assert states(result(("c", "aot", "waived")), requires=("aot",)) == ["proven"]
 
 
@@ -86,10 +86,10 @@ def test_a_failure_on_one_gpu_is_not_undone_by_another() -> None:
     good = result(("b", "gpu", "passed"), started="2026-11-02T00:00:00Z", device="MI355X")
     assert states(bad, good, requires=("gpu",)) == ["failed"]
     again = result(("b", "gpu", "passed"), started="2026-11-03T00:00:00Z", device="MI300X")
-    (verdict,) = judge(("gpu",), [bad, good, again])
+    (verdict,) = evaluate(("gpu",), [bad, good, again])
     assert str(verdict) == "gpu: 1 passed on MI300X, MI355X"
 
 
 def test_what_was_not_run_is_told_by_reason() -> None:
-    (verdict,) = judge(("gpu",), [result(("a", "gpu", "not-run"), ("b", "gpu", "not-run"))])
+    (verdict,) = evaluate(("gpu",), [result(("a", "gpu", "not-run"), ("b", "gpu", "not-run"))])
     assert str(verdict) == "gpu: missing: 2 checks not run: because"

@@ -11,7 +11,7 @@ from rocmimg.registry.client import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class TagUpdate:
     """A tag of a repository that is to name ``manifest``; ``before`` is what it names now."""
 
     repository: Repository
@@ -23,20 +23,20 @@ class Move:
         return f"{self.repository}:{self.tag}"
 
 
-def carry_out(moves: Sequence[Move]) -> None:
+def apply(updates: Sequence[TagUpdate]) -> None:
     """Set every name, in this order.
 
     Raises:
         RegistryError: one could not be set; the others are what they were, or are named in the message.
     """
-    done: list[Move] = []
+    done: list[TagUpdate] = []
     try:
-        for move in moves:
-            done.append(move)  # a write whose answer got lost may have happened
-            move.repository.put_manifest(move.tag, move.manifest)
-            found = move.repository.digest(move.tag)
-            if found != move.manifest.digest:
-                raise RegistryError(f"{move} names {found} after {move.manifest.digest} was written to it")
+        for update in updates:
+            done.append(update)  # a write whose answer got lost may have happened
+            update.repository.put_manifest(update.tag, update.manifest)
+            found = update.repository.digest(update.tag)
+            if found != update.manifest.digest:
+                raise RegistryError(f"{update} names {found} after {update.manifest.digest} was written to it")
     except BaseException as error:
         stuck = _undo(done)
         if not isinstance(error, RocmimgError):
@@ -49,14 +49,14 @@ def carry_out(moves: Sequence[Move]) -> None:
         ) from error
 
 
-def _undo(done: list[Move]) -> list[str]:
+def _undo(done: list[TagUpdate]) -> list[str]:
     stuck = []
-    for move in reversed(done):
+    for update in reversed(done):
         try:
-            if move.before is not None:
-                move.repository.put_manifest(move.tag, move.before)
-            elif move.repository.digest(move.tag) is not None:
-                move.repository.untag(move.tag)
+            if update.before is not None:
+                update.repository.put_manifest(update.tag, update.before)
+            elif update.repository.digest(update.tag) is not None:
+                update.repository.untag(update.tag)
         except RocmimgError:
-            stuck.append(str(move))
+            stuck.append(str(update))
     return stuck
