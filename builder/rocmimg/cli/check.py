@@ -11,7 +11,7 @@ import click
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
 
 if TYPE_CHECKING:
-    from rocmimg.lint.engine import Report
+    from rocmimg.lint.runner import Report
     from rocmimg.matrix import Matrix
 
 
@@ -80,7 +80,7 @@ def command(
 def _lint(texts: dict[str, str]) -> Report:
     from datetime import date
 
-    from rocmimg.lint.engine import lint
+    from rocmimg.lint.runner import lint
 
     contents = {f"{cell}.Dockerfile": text.encode() for cell, text in texts.items()}
     return lint(contents, arguments={}, today=date.today())

@@ -23,7 +23,7 @@ import click
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Run these rules only.")
 @click.option("--waivers", type=click.Path(path_type=Path, dir_okay=False), help="Waivers file. [.rocmimg-lint.yaml]")
 @click.option("--external/--no-external", default=True, help="Run hadolint and shellcheck too, if there.")
-@click.option("--fix", is_flag=True, help="Apply the mechanical cures to the files, then report what is left.")
+@click.option("--fix", is_flag=True, help="Apply the mechanical fixes to the files, then report what is left.")
 @click.option("--explain", metavar="RULE", help="Say everything about a rule.")
 @click.option("--list", "listing", is_flag=True, help="List the rules.")
 @click.pass_context

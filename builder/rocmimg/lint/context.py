@@ -11,8 +11,8 @@ from typing import Final
 
 from rocmimg.lint import shell
 from rocmimg.lint.expand import Lookup, expand
-from rocmimg.lint.records import SHELLS, Dockerfile, Instruction, Stage
 from rocmimg.lint.scope import Scopes, Variant
+from rocmimg.lint.syntax import SHELLS, Dockerfile, Instruction, Stage
 from rocmimg.lint.waivers import Waiver, inline
 
 _ROCM: Final = re.compile(rb"rocm|\bhip|gfx\d|amdgpu", re.IGNORECASE)

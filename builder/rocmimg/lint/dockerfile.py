@@ -15,7 +15,7 @@ from typing import Any, Final
 from tree_sitter import Language, Parser
 
 from rocmimg.lint.instructions import InstructionReader
-from rocmimg.lint.records import Comment, Dockerfile, Instruction, Pair, Problem, Stage
+from rocmimg.lint.syntax import Comment, Dockerfile, Instruction, Pair, Problem, Stage
 from rocmimg.lint.text import Source
 
 _KEYWORDS: Final = frozenset(

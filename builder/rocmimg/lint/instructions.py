@@ -9,8 +9,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rocmimg.lint.records import SHELLS, Comment, Instruction, Pair
-from rocmimg.lint.text import Builder, Mapped
+from rocmimg.lint.syntax import SHELLS, Comment, Instruction, Pair
+from rocmimg.lint.text import Builder, MappedText
 
 _EMPTY_LINES: Final = re.compile(rb"(?:[ \t]*\r?\n)+")
 _SH_HEREDOC: Final = re.compile(rb"^#!\s*\S*?/?(?:env\s+)?([\w.-]+)")
@@ -32,7 +32,7 @@ class InstructionReader:
     """Reads one instruction; `base` is the file offset of the first byte of `data`."""
 
     def __init__(self, data: bytes, base: int, index: int, comments: list[Comment]) -> None:
-        self.text = Mapped.of(data, base)
+        self.text = MappedText.of(data, base)
         self.base = base
         self.index = index
         self.comments = comments
@@ -47,13 +47,13 @@ class InstructionReader:
             Comment(start=self.base + node.start_byte, end=self.base + node.end_byte, text=text, inside=True)
         )
 
-    def instruction(self, node: Node, *, onbuild: bool = False) -> Instruction:
+    def instruction(self, node: Node) -> Instruction:
         """One instruction with its parts."""
         keyword = self.keyword(node)
         flags: list[tuple[str, str]] = []
         pairs: list[Pair] = []
         words: list[str] = []
-        script: Mapped | None = None
+        script: MappedText | None = None
         shell = ""
         body: Node | None = None
         heredocs: list[Node] = []
@@ -75,7 +75,7 @@ class InstructionReader:
             elif kind in {"image_spec", "image_alias", "path", "unquoted_string", "double_quoted_string"}:
                 words.append(_text(child).strip("\"'"))
             elif kind.endswith("_instruction"):  # ONBUILD RUN ..., HEALTHCHECK CMD ...
-                inner = self.instruction(child, onbuild=True)
+                inner = self.instruction(child)
                 script, shell, words = inner.script, inner.shell, list(inner.words)
             elif kind == "comment":
                 self._comment(child)
@@ -91,7 +91,6 @@ class InstructionReader:
             words=tuple(words),
             script=script,
             shell=shell,
-            onbuild=onbuild or keyword == "ONBUILD",
         )
 
     def _pair(self, node: Node) -> Pair:
@@ -100,7 +99,7 @@ class InstructionReader:
         # The value is BuildKit's, set by `_corrected`; the grammar gives the place.
         return Pair(name=name, value=None, start=self.base + node.start_byte, end=self.base + node.end_byte)
 
-    def _exec_form(self, array: Node) -> tuple[Mapped, str]:
+    def _exec_form(self, array: Node) -> tuple[MappedText, str]:
         """``["bash", "-c", "script"]`` as the script; another array as one command."""
         strings = [self._json_string(child) for child in array.named_children if child.type == "json_string"]
         values = [string.data.decode(errors="replace") for string in strings]
@@ -115,7 +114,7 @@ class InstructionReader:
             builder.literal(b"" if plain else b"'", end)
         return builder.done(self.base + array.start_byte), "sh"
 
-    def _json_string(self, node: Node) -> Mapped:
+    def _json_string(self, node: Node) -> MappedText:
         builder = Builder()
         position = node.start_byte + 1
         for child in node.named_children:
@@ -131,7 +130,7 @@ class InstructionReader:
         builder.add(self.text, position, max(node.end_byte - 1, position))
         return builder.done(self.base + node.start_byte)
 
-    def _script(self, body: Node, heredocs: list[Node]) -> tuple[Mapped, str]:
+    def _script(self, body: Node, heredocs: list[Node]) -> tuple[MappedText, str]:
         """The text that the shell gets: continuations joined, comments between them dropped."""
         whole = self.text
         builder = Builder()
@@ -154,7 +153,7 @@ class InstructionReader:
         if heredocs and len(markers) == 1 and _is_marker_alone(builder, markers[0]):
             content = next((c for c in heredocs[0].named_children if c.type == "heredoc_content"), None)
             if content is None:
-                return Mapped.of(b"", self.base + body.start_byte), ""
+                return MappedText.of(b"", self.base + body.start_byte), ""
             text = whole.cut(content.start_byte, content.end_byte)
             match = _SH_HEREDOC.match(text.data)
             return text, match[1].decode() if match else ""

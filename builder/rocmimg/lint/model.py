@@ -30,7 +30,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """What a rule saw: byte range in the file, message, and where it is safe, the edit that cures it."""
+    """What a rule saw: byte range in the file, message, and where it is safe, the edit that fixes it."""
 
     start: int
     end: int

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rocmimg.lint.expand import Lookup, expand, unquote, uses
-from rocmimg.lint.records import Dockerfile, Instruction, Pair, Stage
+from rocmimg.lint.syntax import Dockerfile, Instruction, Pair, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

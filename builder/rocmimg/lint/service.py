@@ -1,17 +1,16 @@
-"""What the command line asks of this room: read files, lint, cure, add what other linters say."""
+"""What the command line asks of this room: read files, lint, fix, add what other linters say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from rocmimg.errors import ConfigError, SourceError
-from rocmimg.lint import engine
-from rocmimg.lint import external as others
-from rocmimg.lint import fix as cures
-from rocmimg.lint import waivers as excuses
-from rocmimg.lint.model import Rule
+from rocmimg.lint import external as external_tools
+from rocmimg.lint import runner
+from rocmimg.lint import waivers as waiver_files
+from rocmimg.lint.model import Edit, Finding, Rule
 from rocmimg.lint.rules import all_rules
 
 
@@ -40,7 +39,7 @@ def run(
     external: bool = False,
     fix: bool = False,
     debug: bool = False,
-) -> engine.Report:
+) -> runner.Report:
     """Lint files and folders.
 
     Raises:
@@ -48,45 +47,45 @@ def run(
         ConfigError: the waivers file or the name of a rule is wrong.
     """
     chosen = select(rules)
-    excused = _waivers(waivers)
-    files = engine.find_files(paths)
+    known = _waivers(waivers)
+    files = runner.find_files(paths)
     names = [str(path) for path in files]
-    hadolint = others.Hadolint.start(names) if external and not fix else None
+    hadolint = external_tools.Hadolint.start(names) if external and not fix else None
     contents = {str(path): _read(path) for path in files}
-    report = _lint(contents, arguments, excused, chosen, debug)
+    report = _lint(contents, arguments, known, chosen, debug)
     if fix:
-        contents = _cure(contents, report)
-        hadolint = others.Hadolint.start(names) if external else None
-        report = _lint(contents, arguments, excused, chosen, debug)
-    return _with_others(report, hadolint) if hadolint is not None else report
+        contents = _fix(contents, report)
+        hadolint = external_tools.Hadolint.start(names) if external else None
+        report = _lint(contents, arguments, known, chosen, debug)
+    return _with_external(report, hadolint) if hadolint is not None else report
 
 
 def _lint(
     contents: Mapping[str, bytes],
     arguments: Mapping[str, str],
-    excused: tuple[excuses.Waiver, ...],
+    waivers: tuple[waiver_files.Waiver, ...],
     rules: list[Rule],
     debug: bool,
-) -> engine.Report:
-    return engine.lint(contents, arguments=arguments, today=date.today(), waivers=excused, rules=rules, debug=debug)
+) -> runner.Report:
+    return runner.lint(contents, arguments=arguments, today=date.today(), waivers=waivers, rules=rules, debug=debug)
 
 
-def _with_others(report: engine.Report, hadolint: others.Hadolint) -> engine.Report:
+def _with_external(report: runner.Report, hadolint: external_tools.Hadolint) -> runner.Report:
     entries = hadolint.entries()
     own = (*report.findings, *report.waived)
-    theirs = others.merge(report.files, own, entries) if entries is not None else []
+    theirs = external_tools.merge(report.files, own, entries) if entries is not None else []
     known = {(finding.file, finding.line, finding.rule) for finding in theirs}
     for file in report.files:
-        for finding in others.shellcheck(file):
+        for finding in external_tools.shellcheck(file):
             if (finding.file, finding.line, finding.rule) not in known:
                 known.add((finding.file, finding.line, finding.rule))
                 theirs.append(finding)
-    return engine.add(report, theirs)
+    return runner.add(report, theirs)
 
 
-def _waivers(path: Path | None) -> tuple[excuses.Waiver, ...]:
-    chosen = path or Path(excuses.FILE_NAME)
-    return excuses.from_file(chosen) if path or chosen.is_file() else ()
+def _waivers(path: Path | None) -> tuple[waiver_files.Waiver, ...]:
+    chosen = path or Path(waiver_files.FILE_NAME)
+    return waiver_files.from_file(chosen) if path or chosen.is_file() else ()
 
 
 def _read(path: Path) -> bytes:
@@ -96,14 +95,31 @@ def _read(path: Path) -> bytes:
         raise SourceError(f"{path}: {error.strerror}") from error
 
 
-def _cure(contents: Mapping[str, bytes], report: engine.Report) -> dict[str, bytes]:
-    cured = dict(contents)
+def _fix(contents: Mapping[str, bytes], report: runner.Report) -> dict[str, bytes]:
+    fixed = dict(contents)
     for name, data in contents.items():
-        text, count = cures.apply(data, (finding for finding in report.findings if finding.file == name))
+        text, count = apply_edits(data, (finding for finding in report.findings if finding.file == name))
         if count:
             try:
                 Path(name).write_bytes(text)
             except OSError as error:
                 raise SourceError(f"{name}: {error.strerror}") from error
-            cured[name] = text
-    return cured
+            fixed[name] = text
+    return fixed
+
+
+def apply_edits(data: bytes, findings: Iterable[Finding]) -> tuple[bytes, int]:
+    """The file with the edits of the findings, and how many findings they fix.
+
+    Edits that touch one another are left for the next run.
+    """
+    edits: list[Edit] = []
+    fixed = 0
+    for finding in findings:
+        free = all(edit.end < other.start or edit.start > other.end for edit in finding.edits for other in edits)
+        if finding.edits and free:
+            edits.extend(finding.edits)
+            fixed += 1
+    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
+        data = data[: edit.start] + edit.text.encode() + data[edit.end :]
+    return data, fixed

@@ -1,8 +1,8 @@
 """Bytes that remember where in the file they came from.
 
 The shell inside a RUN is not the text of the file: continuations are joined, comments between them are dropped, quotes
-and escapes of an outer shell are taken away. `Mapped` keeps, for each byte of the derived text, its offset in the file,
-so that a finding deep inside ``bash -c '...'`` still points at the right line and column.
+and escapes of an outer shell are taken away. `MappedText` keeps, for each byte of the derived text, its offset in the
+file, so that a finding deep inside ``bash -c '...'`` still points at the right line and column.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class MappedText:
     """Derived text; byte ``starts[i] + k`` came from file offset ``origins[i] + k``."""
 
     data: bytes
@@ -20,7 +20,7 @@ class Mapped:
     origins: tuple[int, ...]
 
     @classmethod
-    def of(cls, data: bytes, origin: int) -> Mapped:
+    def of(cls, data: bytes, origin: int) -> MappedText:
         """Text that stands in the file as it is."""
         return cls(data, (0,), (origin,))
 
@@ -29,10 +29,10 @@ class Mapped:
         index = bisect_right(self.starts, offset) - 1
         return self.origins[index] + offset - self.starts[index]
 
-    def cut(self, start: int, end: int) -> Mapped:
+    def cut(self, start: int, end: int) -> MappedText:
         """A part of this text."""
         if start >= end:
-            return Mapped.of(b"", self.origin(start))
+            return MappedText.of(b"", self.origin(start))
         builder = Builder()
         builder.add(self, start, end)
         return builder.done()
@@ -47,7 +47,7 @@ class Builder:
     _origins: list[int] = field(default_factory=list)
     _length: int = 0
 
-    def add(self, source: Mapped, start: int, end: int) -> None:
+    def add(self, source: MappedText, start: int, end: int) -> None:
         """Append ``source.data[start:end]``."""
         first = bisect_right(source.starts, start) - 1
         position = start
@@ -68,11 +68,11 @@ class Builder:
         self._parts.append(data)
         self._length += len(data)
 
-    def done(self, origin: int = 0) -> Mapped:
+    def done(self, origin: int = 0) -> MappedText:
         """The joined text; ``origin`` says where an empty text stands."""
         if not self._starts:
-            return Mapped.of(b"", origin)
-        return Mapped(b"".join(self._parts), tuple(self._starts), tuple(self._origins))
+            return MappedText.of(b"", origin)
+        return MappedText(b"".join(self._parts), tuple(self._starts), tuple(self._origins))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rocmimg.errors import ConfigError, Position
-from rocmimg.lint.records import Comment, Dockerfile
+from rocmimg.lint.syntax import Comment, Dockerfile
 
 _MARK: Final = re.compile(r"rocmimg:\s*(ignore(?:-file)?)=(\S+)(.*)", re.DOTALL)
 _FIELD: Final = re.compile(r"""(\w+)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
@@ -116,7 +116,7 @@ def from_file(path: Path) -> tuple[Waiver, ...]:
         raise ConfigError(
             "the waivers are not YAML",
             why=getattr(error, "problem", None) or str(error).splitlines()[0],
-            next_step="mend the syntax",
+            next_step="fix the syntax",
             position=Position(str(path), mark.line + 1 if mark else 0),
         ) from error
     entries = content.get("waivers") if isinstance(content, dict) else None

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rocmimg.lint.engine import Report
 from rocmimg.lint.model import Finding, Level, Rule
 from rocmimg.lint.rules import all_rules
+from rocmimg.lint.runner import Report
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
 
 
@@ -32,7 +32,7 @@ def message(finding: Finding) -> str:
 
 
 def text(report: Report) -> Iterator[str]:
-    """Lines for a reader: place, message, the source line with a caret, the cure."""
+    """Lines for a reader: place, message, the source line with a caret, the fix."""
     sources = report.sources
     for finding in report.findings:
         klass = "" if finding.failure_class == "-" else f" {finding.failure_class}"

@@ -7,8 +7,8 @@ from datetime import date
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.dockerfile import parse
-from rocmimg.lint.engine import lint
 from rocmimg.lint.model import Finding
+from rocmimg.lint.runner import lint
 from rocmimg.lint.text import Source
 
 TODAY = date(2026, 11, 21)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rocmimg.cli import run
-from rocmimg.lint.engine import find_files
+from rocmimg.lint.runner import find_files
 
 BAD = "FROM rocm/pytorch:rocm7.2\nWORKDIR /src\nRUN cd aiter && GPU_ARCHS=gfx942 pip3 install -e .\n"
 CURL = "FROM scratch\nRUN bash -c 'curl -fsSLO https://a.b/c && wget -q \"https://a.b/d\"'\n"
@@ -60,7 +60,7 @@ def test_a_folder_is_searched_for_dockerfiles(capsys: pytest.CaptureFixture[str]
     }
 
 
-def test_fix_cures_what_is_mechanical_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fix_changes_what_is_mechanical_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     Path("Dockerfile").write_text(BAD)
     Path("other.Dockerfile").write_text(CURL)
     _, before = findings(capsys, ".")

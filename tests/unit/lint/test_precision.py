@@ -170,7 +170,7 @@ def test_a_twin_that_differs_with_a_reason_is_no_drift() -> None:
 
 
 def test_sibling_files_are_held_against_each_other() -> None:
-    from rocmimg.lint.engine import lint
+    from rocmimg.lint.runner import lint
 
     from .support import TODAY
 

@@ -7,7 +7,7 @@ import pytest
 from rocmimg.lint import shell
 from rocmimg.lint.dockerfile import parse
 from rocmimg.lint.expand import expand, unquote
-from rocmimg.lint.text import Mapped, Source
+from rocmimg.lint.text import MappedText, Source
 
 from .support import read
 
@@ -103,12 +103,12 @@ def test_scripts_inside_scripts_keep_their_place() -> None:
     ],
 )
 def test_where_a_failure_goes(script: str, lost: str) -> None:
-    parsed = shell.read(Mapped.of(script.encode(), 0), interpreter=("/bin/sh", "-c"), cwd="/")
+    parsed = shell.read(MappedText.of(script.encode(), 0), interpreter=("/bin/sh", "-c"), cwd="/")
     assert [command.lost for command in parsed.commands if command.name == "make"] == [lost]
 
 
 def test_a_redirect_of_a_list_is_of_its_last_command() -> None:
-    parsed = shell.read(Mapped.of(b"a && b >> f; { c; d; } > g", 0), interpreter=("sh",), cwd="/")
+    parsed = shell.read(MappedText.of(b"a && b >> f; { c; d; } > g", 0), interpreter=("sh",), cwd="/")
     assert {c.name: [r.target.value for r in c.redirects] for c in parsed.commands} == {
         "a": [],
         "b": ["f"],

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 
-from rocmimg.lint.engine import Report, lint
 from rocmimg.lint.rules import all_rules
+from rocmimg.lint.runner import Report, lint
 from rocmimg.report.lint import explain, render, summary
 
 from .support import TODAY

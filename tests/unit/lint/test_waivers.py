@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rocmimg.errors import ConfigError
-from rocmimg.lint.engine import lint
+from rocmimg.lint.runner import lint
 from rocmimg.lint.waivers import from_file
 
 from .support import TODAY, findings, found
@@ -88,5 +88,5 @@ def test_a_broken_waivers_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_waivers_that_are_not_yaml_are_named_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "waivers.yaml"
     path.write_text("waivers:\n  - {path: [\n")
-    with pytest.raises(ConfigError, match=r"waivers.yaml:\d: the waivers are not YAML; [^\n]*; mend the syntax$"):
+    with pytest.raises(ConfigError, match=r"waivers.yaml:\d: the waivers are not YAML; [^\n]*; fix the syntax$"):
         from_file(path)

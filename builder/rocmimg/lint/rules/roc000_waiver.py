@@ -27,7 +27,7 @@ RULE: Final = Rule(
     level=Level.WARNING,
     title="a waiver does not count",
     why="A waiver without a reason or an end hides a finding for ever.",
-    fix='Write reason="..." until=YYYY-MM-DD, or cure what it waived.',
+    fix='Write reason="..." until=YYYY-MM-DD, or fix what it waived.',
     case="rule of the house",
     bad='FROM ubuntu:24.04\n# rocmimg: ignore=ROC037 reason="the mirror is local" until=2020-01-31\nRUN true\n',
     good='FROM ubuntu:24.04\n# rocmimg: ignore=ROC037 reason="the mirror is local" until=2999-01-31\nRUN true\n',

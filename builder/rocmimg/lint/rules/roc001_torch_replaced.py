@@ -8,7 +8,7 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.views import PipInstall, pip_install
+from rocmimg.lint.tools import PipInstall, pip_install
 
 _TORCH: Final = frozenset({"torch", "torchvision", "torchaudio"})
 # Distributions whose metadata requires torch: installing one lets the resolver choose torch again.

@@ -9,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.views import git, pip_install
+from rocmimg.lint.tools import git, pip_install
 
 _SWITCH: Final = "AITER_USE_SYSTEM_TRITON"
 _VERSION: Final = re.compile(r"v?0\.1\.(\d+)")

@@ -9,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Edit, Hit, Level, Rule
 from rocmimg.lint.shell import Word
-from rocmimg.lint.views import pip_install
+from rocmimg.lint.tools import pip_install
 
 # Folders of a repository that nobody imports by their name.
 _NO_PACKAGE: Final = frozenset(

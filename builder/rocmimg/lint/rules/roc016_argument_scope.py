@@ -9,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.expand import Use, uses
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.records import Instruction, Stage
+from rocmimg.lint.syntax import Instruction, Stage
 
 _PLATFORM: Final = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")

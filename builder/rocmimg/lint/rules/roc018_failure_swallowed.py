@@ -8,7 +8,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.views import git, pip_install, runs_input
+from rocmimg.lint.tools import git, pip_install, runs_input
 
 _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})

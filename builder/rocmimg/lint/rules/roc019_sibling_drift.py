@@ -9,7 +9,7 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.records import Stage
+from rocmimg.lint.syntax import Stage
 
 _GFX: Final = re.compile(r"gfx[0-9a-f]{3,4}|mi\d{2,3}x?", re.IGNORECASE)
 _PIN: Final = re.compile(r"\w+_(COMMIT|BRANCH|REF|TAG|SHA|VERSION)(_DEFAULT)?")

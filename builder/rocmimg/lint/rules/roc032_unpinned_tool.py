@@ -7,7 +7,7 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.views import pip_install
+from rocmimg.lint.tools import pip_install
 
 _TOOLS: Final = frozenset(
     {"cmake", "cython", "hatchling", "maturin", "meson", "meson-python", "ninja", "nanobind", "pybind11"}

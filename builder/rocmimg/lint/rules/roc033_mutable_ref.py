@@ -12,7 +12,7 @@ from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.expand import uses
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command, Word
-from rocmimg.lint.views import FULL_SHA, Git, clone_folder, git, pip_install
+from rocmimg.lint.tools import FULL_SHA, Git, clone_folder, git, pip_install
 
 _SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
 _TAG: Final = re.compile(r"(?:[\w-]*?[-_])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")

@@ -8,7 +8,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.views import pip_install
+from rocmimg.lint.tools import pip_install
 
 _WHAT: Final = {
     "lists": "apt's package lists stay in the layer",

@@ -10,7 +10,7 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.text import Mapped
+from rocmimg.lint.text import MappedText
 
 _SECONDS: Final = 10
 
@@ -46,7 +46,7 @@ def _all_accepted(scripts: list[bytes]) -> bool:
     return _refusal(b"".join(bodies)) == ""
 
 
-def _place(run: Run, text: Mapped) -> tuple[int, int]:
+def _place(run: Run, text: MappedText) -> tuple[int, int]:
     """The first place that the grammar does not read, inside this text; its start otherwise."""
     first, last = text.origin(0), text.origin(len(text.data))
     for start, end, _ in run.script.errors:

@@ -9,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.expand import uses
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.views import clone_folder, git
+from rocmimg.lint.tools import clone_folder, git
 
 _EXACT: Final = ("COMMIT", "SHA", "REF", "REVISION")
 _LOOSE: Final = ("TAG", "BRANCH")

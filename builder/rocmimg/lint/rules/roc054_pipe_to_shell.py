@@ -9,7 +9,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.views import runs_input
+from rocmimg.lint.tools import runs_input
 
 _PINNED: Final = re.compile(r"\d+\.\d+|[0-9a-f]{40}|\$\{?\w*(VERSION|COMMIT|SHA|TAG|REF)\w*")
 

@@ -11,8 +11,8 @@ from typing import Final
 from tree_sitter import Node
 
 from rocmimg.lint.expand import expand
-from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell.model import Assignment, Command, Word
+from rocmimg.lint.syntax import SHELLS
 
 _WRAPPERS: Final = frozenset(
     {"env", "sudo", "time", "nice", "ionice", "nohup", "exec", "command", "timeout", "stdbuf", "retry", "builtin"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from rocmimg.lint.text import Mapped
+from rocmimg.lint.text import MappedText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,6 @@ class Script:
     assignments: list[Assignment] = field(default_factory=list)
     errors: list[tuple[int, int, str]] = field(default_factory=list)
     """Places that the grammar does not read: start, end, text."""
-    texts: list[tuple[Mapped, str]] = field(default_factory=list)
+    texts: list[tuple[MappedText, str]] = field(default_factory=list)
     """Every script with its interpreter, outermost first."""
     pipelines: int = 0

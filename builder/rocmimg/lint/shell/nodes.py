@@ -8,7 +8,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rocmimg.lint.records import SHELLS
+from rocmimg.lint.syntax import SHELLS
 
 _NO_OPS: Final = frozenset({"true", ":", "echo", "printf"})
 

@@ -19,7 +19,7 @@ from rocmimg.lint.shell.context import Context
 from rocmimg.lint.shell.model import Assignment, Command, Redirect, Script
 from rocmimg.lint.shell.nodes import errors, is_no_op, reads_script
 from rocmimg.lint.shell.words import Words
-from rocmimg.lint.text import Mapped
+from rocmimg.lint.text import MappedText
 
 MAX_DEPTH: Final = 120
 _MAX_NESTING: Final = 6
@@ -50,7 +50,7 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
-def read(text: Mapped, *, interpreter: tuple[str, ...], cwd: str | None) -> Script:
+def read(text: MappedText, *, interpreter: tuple[str, ...], cwd: str | None) -> Script:
     """Read a script; `interpreter` is the shell with its options (``/bin/bash -o pipefail -c``)."""
     script = Script()
     _Reader(script, nesting=0).run(text, interpreter, State(cwd))
@@ -61,10 +61,10 @@ class _Reader:
     def __init__(self, script: Script, nesting: int) -> None:
         self.script = script
         self.nesting = nesting
-        self.text = Mapped.of(b"", 0)
+        self.text = MappedText.of(b"", 0)
         self.words = Words(self.text)
 
-    def run(self, text: Mapped, shell: tuple[str, ...], state: State, *, context: Context | None = None) -> None:
+    def run(self, text: MappedText, shell: tuple[str, ...], state: State, *, context: Context | None = None) -> None:
         self.text = text
         self.words = Words(text)
         self.script.texts.append((text, posixpath.basename(shell[0]) if shell else "sh"))
@@ -130,7 +130,7 @@ class _Reader:
         heredocs = [child for child in node.named_children if child.type == "heredoc_redirect"]
         bodies = [child for child in node.named_children if not child.type.endswith("_redirect")]
         text = context.tail_heredoc
-        script: Mapped | None = None
+        script: MappedText | None = None
         for heredoc in heredocs:
             redirects.extend(self._redirects(heredoc))
             for content in heredoc.named_children:
@@ -272,7 +272,7 @@ class _Reader:
         if inner is not None:
             self._nested(self.words.script(inner[0]), inner[1], state, context)
 
-    def _nested(self, text: Mapped, shell: tuple[str, ...], state: State, context: Context) -> None:
+    def _nested(self, text: MappedText, shell: tuple[str, ...], state: State, context: Context) -> None:
         if self.nesting >= _MAX_NESTING:
             return
         reader = _Reader(self.script, self.nesting + 1)

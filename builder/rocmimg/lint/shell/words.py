@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from rocmimg.lint.shell.model import Assignment, Condition, Word
-from rocmimg.lint.text import Builder, Mapped
+from rocmimg.lint.text import Builder, MappedText
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
     """Reads words of one text."""
 
-    text: Mapped
+    text: MappedText
 
     def word(self, node: Node) -> Word:
         """A word without its quotes."""
@@ -43,7 +43,7 @@ class Words:
             guards=guards,
         )
 
-    def script(self, node: Node) -> Mapped:
+    def script(self, node: Node) -> MappedText:
         """The text of a quoted word as an inner shell gets it."""
         builder = Builder()
         for start, end in _unquoted(node, self.text.data):

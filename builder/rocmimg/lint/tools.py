@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from rocmimg.lint.records import SHELLS
 from rocmimg.lint.shell import Command, Word
+from rocmimg.lint.syntax import SHELLS
 
 _PIP: Final = re.compile(r"pip[\d.]*$")
 _PYTHON: Final = re.compile(r"(python|pypy)([\d.]*|\$\{?\w+\}?)$")

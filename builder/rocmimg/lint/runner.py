@@ -83,7 +83,7 @@ def lint(
     """
     chosen = tuple(all_rules().values() if rules is None else rules)
     files = [LintFile(parse(Source.read(name, data)), arguments, today=today) for name, data in contents.items()]
-    _introduce(files)
+    _link_siblings(files)
     kept: list[Finding] = []
     waived: list[Finding] = []
     for file in files:
@@ -107,7 +107,7 @@ def add(report: Report, findings: Iterable[Finding]) -> Report:
     return replace(report, findings=tuple(everything))
 
 
-def _introduce(files: list[LintFile]) -> None:
+def _link_siblings(files: list[LintFile]) -> None:
     """Tell files in one folder of one another whose names differ in a number only (rocm, rocm720)."""
     groups: dict[tuple[str, str], list[LintFile]] = {}
     for file in files:

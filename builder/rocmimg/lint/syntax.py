@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from rocmimg.lint.text import Mapped, Source
+from rocmimg.lint.text import MappedText, Source
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh"})
 
@@ -33,11 +33,10 @@ class Instruction:
     pairs: tuple[Pair, ...] = ()
     words: tuple[str, ...] = ()
     """Arguments of FROM, COPY, ADD, USER, WORKDIR; the array of an exec form."""
-    script: Mapped | None = None
+    script: MappedText | None = None
     """Shell text of RUN, CMD, ENTRYPOINT in shell form, as the shell gets it."""
     shell: str = ""
     """The interpreter of `script` where a here-document names its own."""
-    onbuild: bool = False
 
     def flag(self, name: str) -> list[str]:
         """Values of ``--name=value``."""
