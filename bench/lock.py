@@ -20,9 +20,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from rocmimg.lock.model import DEFAULT_INDEX
+from rocmimg.lock.file import DEFAULT_INDEX
+from rocmimg.lock.requests import LookupRequest, lookup_requests
 from rocmimg.lock.resolve import resolve
-from rocmimg.lock.wants import Want, wants_of
 from rocmimg.matrix import load
 
 ROOT = Path(__file__).parents[1]
@@ -89,12 +89,12 @@ def serve(files: dict[str, bytes], repositories: Path) -> Iterator[tuple[int, Ca
         server.shutdown()
 
 
-def projects(wants: list[Want]) -> dict[str, bytes]:
+def projects(requests: list[LookupRequest]) -> dict[str, bytes]:
     """A page of the index for every package, with a version that fits."""
     pages: dict[str, list[dict[str, object]]] = {}
-    for want in wants:
-        if want.section == "packages":
-            wanted = Requirement(want.name)
+    for request in requests:
+        if request.section == "packages":
+            wanted = Requirement(request.name)
             bounds = [bound.version.removesuffix(".*") for bound in wanted.specifier]
             candidates = [*bounds, *(f"{bound}.1" for bound in bounds), "0.1"]
             fit = next(v for v in candidates if wanted.specifier.contains(v, prereleases=True))
@@ -108,53 +108,54 @@ def projects(wants: list[Want]) -> dict[str, bytes]:
     }
 
 
-def repositories(wants: list[Want], folder: Path) -> None:
+def repositories(requests: list[LookupRequest], folder: Path) -> None:
     """A repository with every tag for each that is named; a commit that is named is one of ours here."""
-    for want in wants:
-        if want.section != "git":
+    for request in requests:
+        if request.section != "git":
             continue
-        path = folder / want.place.removeprefix("https://github.com/")
+        path = folder / request.place.removeprefix("https://github.com/")
         if not path.is_dir():
             subprocess.run(["git", "init", "-q", path], check=True)
             who = ["-c", "user.name=b", "-c", "user.email=b@b"]
             subprocess.run(["git", "-C", path, *who, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
         # The matrix names commits; as refs they have to be asked for, which is the harder case.
-        subprocess.run(["git", "-C", path, "tag", "-f", f"ref-{want.name}"], check=True, capture_output=True)
+        subprocess.run(["git", "-C", path, "tag", "-f", f"ref-{request.name}"], check=True, capture_output=True)
 
 
-def local(wants: list[Want], port: int) -> list[Want]:
+def local(requests: list[LookupRequest], port: int) -> list[LookupRequest]:
     """The same look-ups, at our servers."""
     host = f"http://127.0.0.1:{port}"
     changed = []
-    for want in wants:
+    for request in requests:
         mirrors = {"https://github.com/": f"{host}/git/"}
-        network = want.network.model_copy(update={"pip_index_url": f"{host}/simple/", "git_mirrors": mirrors})
-        if want.section == "git":
-            changed.append(replace(want, name=f"ref-{want.name}", network=network))
-        elif want.section == "images":
-            changed.append(replace(want, place=f"127.0.0.1:{port}/{want.place.rpartition('@')[0] or want.place}"))
-        elif want.section == "packages":
-            index = DEFAULT_INDEX if want.place == DEFAULT_INDEX else f"{host}/simple/"
-            changed.append(replace(want, place=index, network=network))
+        network = request.network.model_copy(update={"pip_index_url": f"{host}/simple/", "git_mirrors": mirrors})
+        if request.section == "git":
+            changed.append(replace(request, name=f"ref-{request.name}", network=network))
+        elif request.section == "images":
+            image = request.place.rpartition("@")[0] or request.place
+            changed.append(replace(request, place=f"127.0.0.1:{port}/{image}"))
+        elif request.section == "packages":
+            index = DEFAULT_INDEX if request.place == DEFAULT_INDEX else f"{host}/simple/"
+            changed.append(replace(request, place=index, network=network))
     return changed
 
 
 def main() -> int:
-    wants = wants_of(load(ROOT / "images.yaml").cells)
+    requests = lookup_requests(load(ROOT / "images.yaml").cells)
     with tempfile.TemporaryDirectory() as name:
-        repositories(wants, Path(name))
-        with serve(projects(wants), Path(name)) as (port, requests):
-            asked = local(wants, port)
+        repositories(requests, Path(name))
+        with serve(projects(requests), Path(name)) as (port, served):
+            asked = local(requests, port)
             began = time.perf_counter()
             lock = resolve(asked)
             together = time.perf_counter() - began
-            count = requests()
+            count = served()
             began = time.perf_counter()
-            for want in asked:
-                resolve([want])
+            for request in asked:
+                resolve([request])
             apart = time.perf_counter() - began
     found = sum(len(pins) for pins in (*lock.git.values(), *lock.packages.values())) + len(lock.images)
-    print(f"  {len(wants)} names of the whole matrix, {found} pinned, {count} requests, {LATENCY_S * 1000:.0f} ms each")
+    print(f"  {len(asked)} names of the whole matrix, {found} pinned, {count} requests, {LATENCY_S * 1000:.0f} ms each")
     print(f"  rocmimg lock                     {together:6.2f} s  (limit {LIMIT_S:.0f} s)")
     print(f"  the same, one after the other    {apart:6.2f} s  ({apart / together:.1f} times as long)")
     return together > LIMIT_S

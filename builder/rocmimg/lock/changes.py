@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from rocmimg.lock.model import GitPin, Lock, PackagePin
+from rocmimg.lock.file import GitPin, Lock, PackagePin
 
 Kind = Literal["added", "removed", "bumped", "moved", "alarm"]
 _SHORT: Final = 12

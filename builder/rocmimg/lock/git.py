@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rocmimg.errors import SourceError
-from rocmimg.lock.model import GitPin
+from rocmimg.lock.file import GitPin
 from rocmimg.matrix.model import Network
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, DistributionPackage, NoSuchProjectError, PyPISimple
 
 from rocmimg.errors import SourceError
-from rocmimg.lock.model import DEFAULT_INDEX, PackagePin
+from rocmimg.lock.file import DEFAULT_INDEX, PackagePin
 from rocmimg.matrix.model import Network
 from rocmimg.registry.http import innermost, retrying_session
 

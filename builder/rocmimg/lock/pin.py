@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rocmimg.errors import LockError, Position
-from rocmimg.lock.file import read_lock
-from rocmimg.lock.model import DEFAULT_INDEX, Lock
-from rocmimg.lock.wants import requirement, wants_of
+from rocmimg.lock.file import DEFAULT_INDEX, Lock, read_lock
+from rocmimg.lock.requests import lookup_requests, requirement
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
 from rocmimg.matrix.model import CellConfig
 
@@ -31,12 +30,12 @@ def pin(matrix: Matrix, lock: Lock) -> tuple[Matrix, list[Missing]]:
     cells = tuple(_pinned(cell, lock) for cell in matrix.cells)
     owners: dict[tuple[str, str, str], list[str]] = {}
     for cell in matrix.cells:
-        for want in wants_of([cell]):
-            owners.setdefault(want.key, []).append(cell.id)
+        for request in lookup_requests([cell]):
+            owners.setdefault(request.key, []).append(cell.id)
     missing = [
-        Missing(str(want), want.position, tuple(owners[want.key]))
-        for want in wants_of(matrix.cells)
-        if not has(lock, want.key)
+        Missing(str(request), request.position, tuple(owners[request.key]))
+        for request in lookup_requests(matrix.cells)
+        if not has(lock, request.key)
     ]
     return replace(matrix, cells=cells), missing
 

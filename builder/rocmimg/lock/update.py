@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from rocmimg.errors import LockError
 from rocmimg.lock.changes import Change, changes, merged
-from rocmimg.lock.file import lock_path, read_lock, write_lock
-from rocmimg.lock.model import Lock
+from rocmimg.lock.file import Lock, lock_path, read_lock, write_lock
+from rocmimg.lock.requests import lookup_requests
 from rocmimg.lock.resolve import resolve
-from rocmimg.lock.wants import wants_of
 from rocmimg.matrix.cell import Matrix
 
 
@@ -33,12 +32,12 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
     path = lock_path(matrix.path)
     old = read_lock(path)
     chosen = [cell for cell in matrix.cells if cell_ids is None or cell.id in cell_ids]
-    wants = wants_of(chosen)
-    keep = {want.key for want in wants_of(matrix.cells)} if cell_ids is not None else set()
-    new = merged(old or Lock(), resolve(wants), keep)
+    requests = lookup_requests(chosen)
+    keep = {request.key for request in lookup_requests(matrix.cells)} if cell_ids is not None else set()
+    new = merged(old or Lock(), resolve(requests), keep)
     found = changes(old or Lock(), new)
     alarms = [change for change in found if change.kind == "alarm"]
-    count = f"{len(wants)} names looked up"
+    count = f"{len(requests)} names looked up"
     if not write:
         told = f"{len(found)} changes" if found else f"{path.name} is current" if old else f"there is no {path.name}"
         return Update(changes=found, stale=bool(found) or old is None, summary=f"{count}; {told}")

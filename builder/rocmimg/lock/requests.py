@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rocmimg.errors import Position
-from rocmimg.lock.model import DEFAULT_INDEX
+from rocmimg.lock.file import DEFAULT_INDEX
 from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class LookupRequest:
     """One thing to look up; ``position`` is where images.yaml first asks for it."""
 
     section: str
@@ -37,37 +37,39 @@ class Want:
         return self.place
 
 
-def wants_of(cells: Iterable[Cell]) -> list[Want]:
+def lookup_requests(cells: Iterable[Cell]) -> list[LookupRequest]:
     """What these cells ask for, in the order of images.yaml."""
-    found: dict[tuple[str, str, str], Want] = {}
+    found: dict[tuple[str, str, str], LookupRequest] = {}
     for cell in cells:
-        for want in _of_cell(cell):
-            found.setdefault(want.key, want)
+        for request in _of_cell(cell):
+            found.setdefault(request.key, request)
     return list(found.values())
 
 
-def _of_cell(cell: Cell) -> Iterator[Want]:
+def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
     network = cell.config.network
 
-    def want(section: str, place: str, name: str, *path: str | int) -> Want:
-        return Want(section=section, place=place, name=name, position=cell.position(*path), network=network)
+    def request(section: str, place: str, name: str, *path: str | int) -> LookupRequest:
+        return LookupRequest(section=section, place=place, name=name, position=cell.position(*path), network=network)
 
     base = cell.config.base
     if base.image and "@" not in base.image:
-        yield want("images", base.image, "", "base", "image")
+        yield request("images", base.image, "", "base", "image")
     if base.rootfs and base.rootfs.snapshot:
-        yield want("snapshots", base.rootfs.snapshot, "", "base", "rootfs", "snapshot")
+        yield request("snapshots", base.rootfs.snapshot, "", "base", "rootfs", "snapshot")
     for component in cell.components:
         if not component.local and component.config.repo:
-            yield want("git", component.config.repo, component.config.ref, "components", component.name, "ref")
+            yield request("git", component.config.repo, component.config.ref, "components", component.name, "ref")
         for name, spec in component.tools.items():
-            yield want("packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "tools", name)
+            yield request(
+                "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "tools", name
+            )
         for index, name, version in wheels_of(component):
-            yield want("packages", index, f"{name}=={version}", "components", component.name, "options", name)
+            yield request("packages", index, f"{name}=={version}", "components", component.name, "options", name)
     for table in ("tools", "pip"):
         packages: Mapping[str, str] = getattr(cell.config, table)
         for name, spec in packages.items():
-            yield want("packages", DEFAULT_INDEX, requirement(name, spec), table, name)
+            yield request("packages", DEFAULT_INDEX, requirement(name, spec), table, name)
 
 
 def requirement(name: str, spec: str) -> str:
