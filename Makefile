@@ -1,16 +1,20 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-tools static unit integration trace bench build clean
+.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static unit integration trace bench build clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+LOCK = mkdir -p build && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock-tools' --group dev pyproject.toml
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)
 
-setup:
+venv:
 	@scripts/setup-venv.sh
+
+setup: venv
 	@scripts/apt-install.sh mmdebstrap || echo "setup: going on without mmdebstrap: the lab starts from Debian's image of the hub" >&2
 	@scripts/setup-engine.sh
 
@@ -24,12 +28,12 @@ test: setup test-tools static unit integration
 test-tools:
 	@scripts/apt-install.sh docker-registry apache2-utils || echo "setup: going on without: tests of the registry are skipped" >&2
 
-static:
+static: venv
 	$(BIN)/ruff check builder tests bench scripts
 	$(BIN)/ruff format --check --quiet builder tests bench scripts
 	$(BIN)/mypy
 
-unit:
+unit: venv
 	$(PYTEST) -q -n 2 tests/unit
 
 integration:
@@ -38,6 +42,16 @@ integration:
 # trace: every production Dockerfile on the real engine, external commands recorded instead of run
 trace:
 	$(PYTEST) -q tests/integration/trace
+
+# lock-tools: renew scripts/requirements.lock, which says what setup installs
+lock-tools: venv
+	$(LOCK) --upgrade --output-file scripts/requirements.lock
+
+# test-newest, test-lowest: the unit suite with the newest and with the lowest versions that pyproject.toml allows
+test-newest test-lowest: test-%: venv
+	$(LOCK) --upgrade --resolution $(if $(filter lowest,$*),lowest-direct,highest) --output-file build/$*.lock
+	VENV=build/venv-$* LOCK=build/$*.lock scripts/setup-venv.sh
+	build/venv-$*/bin/python -m pytest -q -n 2 tests/unit
 
 # bench: speed, as ratios against a peer in the same run
 bench: setup

@@ -1,14 +1,16 @@
 #!/bin/sh
-# Make .venv (or $VENV) with the project, editable, and its development tools. Does nothing, in milliseconds, where
-# pyproject.toml and the interpreter are those of the last time.
+# Make .venv (or $VENV) with the project, editable, and its development tools, each at the version and with the hash of
+# scripts/requirements.lock (or $LOCK). Does nothing, in milliseconds, where pyproject.toml, the lock and the interpreter
+# are those of the last time.
 set -eu
 
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
+lock=${LOCK:-scripts/requirements.lock}
 stamp=$venv/.rocmimg-stamp
 
 wanted() {
-    sha256sum pyproject.toml
+    sha256sum pyproject.toml "$lock"
     "$venv/bin/python" -S -E -c 'import sys; print(sys.version)'
 }
 
@@ -39,7 +41,6 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
 fi
 
 echo "setup: installing the project and its tools into $venv" >&2
-# --group (PEP 735) came with pip 25.1; Debian's and Python's bundled ones are older.
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable . --group dev
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 wanted >"$stamp"
