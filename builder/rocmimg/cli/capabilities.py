@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, named_sources, selection_options
-
-_WORDS = {"resolved": "yes", "missing-module": "no", "missing-name": "no", "unknown": "unknown"}
+from rocmimg.cli.options import load_selected, matrix_options, named_values, selection_options
+from rocmimg.errors import ContractBroken
 
 
 @click.command()
@@ -36,32 +35,18 @@ def command(
     fetch: bool,
 ) -> None:
     """Show which cells' pins have the capabilities that the matrix requires."""
-    from rocmimg.contract.cells import required_of
     from rocmimg.contract.check import Checker
-    from rocmimg.errors import ContractBroken, SourceError
+    from rocmimg.contract.required import availability, required_of
     from rocmimg.report.table import print_table
 
-    others = named_sources("--with", "aiter=v0.1.14", bumps)
+    others = named_values("--with", "aiter=v0.1.14", bumps)
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     required = [need for cell in chosen for need in required_of(matrix.cell(cell), matrix)]
-    for package in others.keys() - {need.target.partition(".")[0] for need in required}:
+    for package in others.keys() - {need.package for need in required}:
         raise click.UsageError(f"--with {package}: no selected cell requires a capability of it")
-    rows = []
     with Checker(refresh=fetch) as checker:
-        for need in required:
-            place, _, ref = need.source.rpartition("@")
-            other = others.get(need.target.partition(".")[0])
-            row = {"cell": need.cell, "capability": need.target, "pin": ref if place else need.source}
-            try:
-                row["has"] = _WORDS[checker.status(need.target, need.source)]
-                if other is not None:
-                    row["with"] = other
-                    row["then"] = _WORDS[checker.status(need.target, f"{place or need.source}@{other}")]
-                row["window"] = str(checker.capability(need.target, place or need.source).window)
-            except SourceError as error:
-                row = {"has": "not run", "window": ""} | row | {"reason": str(error)}
-            row["change"] = {("no", "yes"): "won", ("yes", "no"): "lost"}.get((row["has"], row.get("then", "")), "")
-            rows.append(row)
+        found = availability(checker, required, others)
+    rows = [one.as_json() for one in found]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows:
@@ -69,8 +54,7 @@ def command(
     else:
         header = ("cell", "capability", "pin", "has", *(("with", "then", "change") if others else ()), "window")
         print_table(header, [[row.get(h, "") for h in header] for row in rows])
-    for reason in dict.fromkeys(row["reason"] for row in rows if "reason" in row):
+    for reason in dict.fromkeys(one.reason for one in found if one.reason):
         click.echo(f"not run: {reason}", err=True)
-    missing = [row for row in rows if row["has"] == "no"]
-    if missing:
+    if missing := [one for one in found if one.has == "no"]:
         raise ContractBroken(f"{len(missing)} required capabilities are not there at their pins")

@@ -25,11 +25,12 @@ def command(name: str, source: str | None, file: Path, as_json: bool, fetch: boo
     """Show which releases have NAME, for instance aiter.rmsnorm2d_fwd_with_add."""
     from rocmimg.contract.cells import repository_of
     from rocmimg.contract.check import Checker
+    from rocmimg.contract.stores import parse_source
 
     package = name.partition(".")[0]
-    place = source.removeprefix(f"{package}=") if source is not None else repository_of(package, file)
+    given = parse_source(source.removeprefix(f"{package}=")) if source is not None else repository_of(package, file)
     with Checker(refresh=fetch) as checker:
-        found = checker.capability(name, place)
+        found = checker.capability(name, given)
     if as_json:
         row = {
             "target": found.target,

@@ -38,8 +38,9 @@ def command(
 ) -> int:
     """Run every check that needs no build: lint, contract, required capabilities and the pins."""
     from rocmimg.contract.baseline import read_baseline
-    from rocmimg.contract.cells import check_pins, missing_of, not_run, pairs_of, required_of, run_pairs
+    from rocmimg.contract.cells import check_pins, not_run, pairs_of, run_pairs
     from rocmimg.contract.check import Checker
+    from rocmimg.contract.required import missing_of, required_of
     from rocmimg.plan import make_plan
     from rocmimg.report import lint as lint_report
     from rocmimg.report.contract import contract_json, contract_text
@@ -69,7 +70,7 @@ def command(
         click.echo(lint_report.render(report, "text"))
         for contract in contracts:
             click.echo(f"\n{contract_text(contract)}")
-        for line in (*missing, *(f"{p['level'].upper()}  {p['place']}: {p['message']}" for p in pins), *moved):
+        for line in (*missing, *(f"{p['level'].upper()}  {p['source']}: {p['message']}" for p in pins), *moved):
             click.echo(line)
         for line in skipped:
             click.echo(line, err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, named_sources, selection_options
+from rocmimg.cli.options import load_selected, matrix_options, named_values, selection_options
 from rocmimg.errors import ContractBroken, SourceError
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @selection_options
 @matrix_options
 @click.option(
-    "--framework", metavar="PLACE", help="Instead of the matrix: a folder, wheel or sdist, or git repository[@REF]."
+    "--framework", metavar="SOURCE", help="Instead of the matrix: a folder, wheel or sdist, or git repository[@REF]."
 )
 @click.option(
     "--source",
     "sources",
-    metavar="PACKAGE=PLACE",
+    metavar="PACKAGE=SOURCE",
     multiple=True,
     help="What the framework needs, for instance aiter=PATH@v0.1.12. Repeatable. With cells: in place of their pins.",
 )
@@ -48,21 +48,24 @@ def command(
 ) -> None:
     """Hold a framework's use of AITER against the AITER that it is pinned to.
 
-    Reads both from their pins; imports nothing, builds nothing. PLACE is a folder, a wheel or sdist, or a git
+    Reads both from their pins; imports nothing, builds nothing. SOURCE is a folder, a wheel or sdist, or a git
     repository with @REF.
     """
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.cells import Pair, not_run, pairs_of, run_pairs
     from rocmimg.contract.check import Checker
+    from rocmimg.contract.stores import parse_source
 
     accepted = read_baseline(baseline) if baseline is not None else ()
-    given = named_sources("--source", "aiter=./aiter@v0.1.12", sources)
+    named = named_values("--source", "aiter=./aiter@v0.1.12", sources)
+    given = {package: parse_source(text) for package, text in named.items()}
     if framework is not None:
         if cells or targets or archs or variants:
             raise click.UsageError("--framework stands in place of the matrix: leave out the cells")
         if not given:
-            raise click.UsageError("--framework needs at least one --source PACKAGE=PLACE")
-        pairs = [Pair(framework=framework, package=package, source=place) for package, place in given.items()]
+            raise click.UsageError("--framework needs at least one --source PACKAGE=SOURCE")
+        whole = parse_source(framework)
+        pairs = [Pair(framework=whole, package=package, source=source) for package, source in given.items()]
     else:
         matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
         pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))

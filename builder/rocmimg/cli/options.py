@@ -112,12 +112,12 @@ def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
     return matrix
 
 
-def named_sources(option_name: str, example: str, options: Sequence[str]) -> dict[str, str]:
+def named_values(option_name: str, example: str, options: Sequence[str]) -> dict[str, str]:
     """The values of an option of the form PACKAGE=VALUE, by package."""
     named: dict[str, str] = {}
     for option in options:
-        package, equals, place = option.partition("=")
-        if not equals or not place or not all(part.isidentifier() for part in package.split(".")):
+        package, equals, value = option.partition("=")
+        if not equals or not value or not all(part.isidentifier() for part in package.split(".")):
             raise click.UsageError(f"{option_name} {option}: write for instance {example}")
-        named[package] = place
+        named[package] = value
     return named

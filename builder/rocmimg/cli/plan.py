@@ -11,7 +11,6 @@ import click
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
 
 if TYPE_CHECKING:
-    from rocmimg.matrix import Matrix
     from rocmimg.plan import Plan
     from rocmimg.plan.changed import Rebuild
 
@@ -54,7 +53,7 @@ def command(
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
     if changed or changed_since:
-        _print_rebuilds(_rebuilds(matrix, plan, file, changed, changed_since), as_json)
+        _print_rebuilds(_rebuilds(plan, file, changed, changed_since), as_json)
         return
     with connect() as engine:
         decisions = decide_all(plan, engine.images())
@@ -76,9 +75,7 @@ def command(
     print_table(("cell", "action", "why"), [(d.id, d.action, "; ".join(d.reasons)) for d in decisions])
 
 
-def _rebuilds(
-    matrix: Matrix, plan: Plan, file: Path, changed: tuple[str, ...], changed_since: str | None
-) -> tuple[Rebuild, ...]:
+def _rebuilds(plan: Plan, file: Path, changed: tuple[str, ...], changed_since: str | None) -> tuple[Rebuild, ...]:
     from rocmimg.plan.changed import after_change_of, between, plan_at
 
     if changed and changed_since:
@@ -91,7 +88,7 @@ def _rebuilds(
         if kind != "component" or not name:
             raise click.UsageError(f"--changed {text}: write component=NAME.")
         names.append(name)
-    return after_change_of(matrix, plan, names)
+    return after_change_of(plan, names)
 
 
 def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:

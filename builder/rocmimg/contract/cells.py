@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rocmimg.errors import ContractBroken, SourceError
+from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 if TYPE_CHECKING:
     from rocmimg.contract.baseline import Accepted
@@ -20,22 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A framework, and a package that it may need, each as PATH_OR_GIT[@REF]."""
+    """A framework, and a package that it may need."""
 
-    framework: str
+    framework: SourceSpec
     package: str
-    source: str
+    source: SourceSpec
     note: str = ""
     """What of the sources this does not read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Required:
-    """A capability that images.yaml names for a component of a cell."""
-
-    cell: str
-    target: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,35 +62,32 @@ def components_of(cell: Cell, matrix: Matrix) -> dict[str, tuple[ResolvedCompone
     return found | {component.name: (component, cell) for component in cell.components}
 
 
-def place_of(component: ResolvedComponent, cell: Cell, matrix: Matrix) -> str:
-    """Where a component's sources are, as PATH_OR_GIT[@REF]; "" where it has none of its own.
+def source_of(component: ResolvedComponent, cell: Cell, matrix: Matrix) -> SourceSpec:
+    """Where a component's sources can be read on this machine, without commits that are picked or reverted.
 
     Mirrors of the cell's network are used, as they are in the build.
     """
-    kind, _, rest = component.config.source.partition(":")
-    if kind == "local":
-        return str(matrix.folder / rest)
-    if kind == "component":
-        other = next((c for c in cell.components if c.name == rest), None)
-        return place_of(other, cell, matrix) if other is not None else ""
-    repo = component.config.repo
-    for prefix, mirror in cell.config.network.git_mirrors.items():
-        if repo.startswith(prefix):
-            repo = mirror + repo[len(prefix) :]
-            break
-    return f"{repo}@{component.config.ref}" if repo and component.config.ref else repo
+    match component.source:
+        case Local(folder=folder):
+            return Local(folder=str(matrix.folder / folder))
+        case Git(repo=repo, ref=ref):
+            mirrors = cell.config.network.git_mirrors.items()
+            mirrored = (mirror + repo.removeprefix(prefix) for prefix, mirror in mirrors if repo.startswith(prefix))
+            return Git(repo=next(mirrored, repo), ref=ref)
+    return component.source
 
 
-def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair]:
+def pairs_of(cell: Cell, matrix: Matrix, given: Mapping[str, SourceSpec]) -> Iterator[Pair]:
     """What may need one another in a cell: its frameworks, and the packages that have rules."""
     from rocmimg.contract.rules import special_packages
 
     placed = {
-        component.module: (component, place)
+        component.module: (component, source_of(component, owner, matrix))
         for component, owner in components_of(cell, matrix).values()
-        if component.install is not None and component.module and (place := place_of(component, owner, matrix))
+        if component.install is not None and component.module and component.source != Nothing()
     }
-    sources = {package: place for package, (_, place) in placed.items() if package in special_packages()} | given
+    special = {package: source for package, (_, source) in placed.items() if package in special_packages()}
+    sources: dict[str, SourceSpec] = {**special, **given}
     for package, source in sources.items():
         for module, (component, framework) in placed.items():
             if module not in sources and component.recipe.framework:
@@ -108,15 +97,9 @@ def pairs_of(cell: Cell, matrix: Matrix, given: dict[str, str]) -> Iterator[Pair
 
 
 def _changed(component: ResolvedComponent) -> str:
-    count = len(component.config.picks) + len(component.config.reverts)
-    return f"{count} commits picked or reverted on top of {component.name}'s pin are not read" if count else ""
-
-
-def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
-    """Capabilities that images.yaml names for a cell (``requires``)."""
-    for component, owner in components_of(cell, matrix).values():
-        for target in component.config.requires:
-            yield Required(cell=cell.id, target=target, source=place_of(component, owner, matrix))
+    count = len(component.git.picks) + len(component.git.reverts) if component.git else 0
+    commits, are = ("commit", "is") if count == 1 else ("commits", "are")
+    return f"{count} {commits} picked or reverted on top of {component.name}'s pin {are} not read" if count else ""
 
 
 def run_pairs(
@@ -140,7 +123,7 @@ def probes_of(checker: Checker, cell: Cell, matrix: Matrix) -> Iterator[Probe]:
 
     for pair in pairs_of(cell, matrix, {}):
         uses = checker.scan(pair.framework, pair.package).uses
-        expected = static_answers(uses, checker.source(pair.package, pair.source))
+        expected = static_answers(uses, checker.package(pair.package, pair.source))
         yield Probe(pair=pair, wanted=needs(uses), expected=expected)
 
 
@@ -151,6 +134,7 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     """
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.check import Checker
+    from rocmimg.contract.required import missing_of, required_of
 
     chosen = [matrix.cell(cell) for cell in cells]
     accepted = read_baseline(baseline) if baseline is not None else ()
@@ -167,58 +151,46 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     return [*not_run(not_read), *unread]
 
 
-def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:
-    """Required capabilities that are not there, and those that could not be looked up, as lines."""
-    missing: list[str] = []
-    unread: list[str] = []
-    for need in needs:
-        try:
-            if checker.status(need.target, need.source) != "resolved":
-                missing.append(f"{need.cell}: requires {need.target}, which {need.source} does not have")
-        except SourceError as error:
-            unread.append(f"not run: {need.cell} requires {need.target}: {error}")
-    return missing, unread
-
-
-def repository_of(package: str, file: Path) -> str:
+def repository_of(package: str, file: Path) -> SourceSpec:
     """The repository that a matrix names for a package. Raises SourceError where it names none."""
     from rocmimg.matrix import load
 
     matrix = load(file)
     for cell in matrix.cells:
         for component in cell.components:
-            if component.module == package and component.config.repo:
-                return place_of(component, cell, matrix).rpartition("@")[0]
+            if component.module == package and component.git:
+                return source_of(component, cell, matrix)
     raise SourceError(f"{file} names no repository for {package!r}", next_step=f"give one: --source {package}=GIT")
 
 
 def check_pins(
     checker: Checker, cells: Sequence[Cell], matrix: Matrix, *, checkout: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Findings about the pins that the contract reads anyway, each with its ``place``, and what could not be read."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    """Findings about the pins that the contract reads anyway, each with its ``source``, and what could not be read."""
+    found: dict[tuple[SourceSpec, str], dict[str, Any]] = {}
     not_read: dict[str, None] = {}
     for cell in cells:
-        wanted = {place for pair in pairs_of(cell, matrix, {}) for place in (pair.framework, pair.source)}
+        wanted = {source for pair in pairs_of(cell, matrix, {}) for source in (pair.framework, pair.source)}
         for component, owner in components_of(cell, matrix).values():
-            place = place_of(component, owner, matrix)
-            if place not in wanted:
+            source = source_of(component, owner, matrix)
+            if source not in wanted:
                 continue
             try:
-                for finding in _check(checker, component, place, _base(owner, matrix), checkout=checkout):
-                    found[place, finding.message] = {"component": component.name, "place": place} | asdict(finding)
+                for finding in _check(checker, component, source, _base(owner, matrix), checkout=checkout):
+                    row = {"component": component.name, "source": str(source)} | asdict(finding)
+                    found[source, finding.message] = row
             except SourceError as error:
-                not_read[f"not run: pins of {place}: {error}"] = None
+                not_read[f"not run: pins of {source}: {error}"] = None
     return list(found.values()), list(not_read)
 
 
 def _check(
-    checker: Checker, component: ResolvedComponent, place: str, base: str, *, checkout: bool
+    checker: Checker, component: ResolvedComponent, source: SourceSpec, base: str, *, checkout: bool
 ) -> Iterator[PinFinding]:
     from rocmimg.contract import pins
     from rocmimg.contract.stores import GitStore
 
-    store = checker.store(place)
+    store = checker.store(source)
     findings = [
         pins.check_triton_swap(store, component.recipe.env),
         pins.check_python(store, base),

@@ -17,6 +17,7 @@ from rocmimg.contract.rules import rules_for
 from rocmimg.contract.source import SourcePackage, Status
 from rocmimg.contract.stores import GitStore, Store, history, open_store
 from rocmimg.contract.window import History, Window
+from rocmimg.source import SourceSpec
 
 _ORDER: Final = {"error": 0, "warning": 1, "unknown": 2, "info": 3}
 
@@ -38,10 +39,10 @@ class Checker:
         self._refresh = refresh
         self._uses = ParseCache("uses", FileUses)
         self._facts = ParseCache("facts", ModuleFacts)
-        self._stores: dict[str, Store] = {}
-        self._scans: dict[tuple[str, str], Scan] = {}
-        self._sources: dict[tuple[str, str], SourcePackage] = {}
-        self._histories: dict[tuple[str, str], History | None] = {}
+        self._stores: dict[SourceSpec, Store] = {}
+        self._scans: dict[tuple[SourceSpec, str], Scan] = {}
+        self._packages: dict[tuple[str, SourceSpec], SourcePackage] = {}
+        self._histories: dict[tuple[str, SourceSpec], History | None] = {}
         self._windows: dict[tuple[str, Use], Window] = {}
 
     def __enter__(self) -> Self:
@@ -59,60 +60,66 @@ class Checker:
             if releases is not None:
                 releases.repository.close()
 
-    def store(self, place: str) -> Store:
-        """The files of ``PATH_OR_GIT[@REF]``. Raises SourceError."""
-        if place not in self._stores:
-            self._stores[place] = open_store(place, refresh=self._refresh)
-        return self._stores[place]
+    def store(self, source: SourceSpec) -> Store:
+        """The files of a source. Raises SourceError."""
+        if source not in self._stores:
+            self._stores[source] = open_store(source, refresh=self._refresh)
+        return self._stores[source]
 
-    def source(self, package: str, place: str) -> SourcePackage:
-        """A package at a place. Raises SourceError."""
-        key = (package, place)
-        if key not in self._sources:
-            self._sources[key] = SourcePackage(self.store(place), rules_for(package), self._facts)
-        return self._sources[key]
+    def package(self, package: str, source: SourceSpec) -> SourcePackage:
+        """A package in a source. Raises SourceError."""
+        key = (package, source)
+        if key not in self._packages:
+            self._packages[key] = SourcePackage(self.store(source), rules_for(package), self._facts)
+        return self._packages[key]
 
-    def scan(self, framework: str, package: str) -> Scan:
+    def scan(self, framework: SourceSpec, package: str) -> Scan:
         """What a framework uses of a package. Raises SourceError."""
         key = (framework, package)
         if key not in self._scans:
             self._scans[key] = scan(self.store(framework), package, self._uses)
         return self._scans[key]
 
-    def history(self, package: str, place: str) -> History | None:
-        """The releases of the repository that a place is in; None where it is no repository."""
-        key = (package, place)
+    def history(self, package: str, source: SourceSpec) -> History | None:
+        """The releases of the repository that a source is in; None where it is not in one."""
+        key = (package, source)
         if key not in self._histories:
-            git = history(place)
+            git = history(source)
             if git is not None and self._refresh:
                 git.refresh()
             self._histories[key] = History(git, rules_for(package), self._facts) if git is not None else None
         return self._histories[key]
 
     def check(
-        self, framework: str, package: str, place: str, *, baseline: Sequence[Accepted] = (), windows: bool = True
+        self,
+        framework: SourceSpec,
+        package: str,
+        source: SourceSpec,
+        *,
+        baseline: Sequence[Accepted] = (),
+        windows: bool = True,
     ) -> Contract:
         """Hold a framework against one source. Raises SourceError where either cannot be read."""
         scanned = self.scan(framework, package)
-        source = self.source(package, place)
+        provided = self.package(package, source)
         tally = Tally()
         notes: list[str] = []
         found: list[tuple[Finding, Use]] = []
         for path, uses in scanned.uses:
             if uses.error:
                 notes.append(f"{path}:{uses.error_line}: does not parse, so it was not read: {uses.error}")
-            found += judge(path, uses, source, tally)
-        nearest = Nearest(source)
-        releases = self.history(package, place) if windows else None
+            found += judge(path, uses, provided, tally)
+        nearest = Nearest(provided)
+        releases = self.history(package, source) if windows else None
         findings = [self._annotated(f, use, nearest, releases) for f, use in found]
         findings.sort(key=lambda f: (_ORDER[f.level], f.file, f.line))
         marked, unused = accept(findings, baseline)
         notes += [f"{entry.position}: accepts nothing: {entry.target}" for entry in unused]
         if windows and releases is None and found:
-            notes.append(f"{place} is no git repository: no windows of releases")
+            notes.append(f"{source} is not a git repository: no windows of releases")
         return Contract(
             framework=self.store(framework).name,
-            source=source.store.name,
+            source=provided.store.name,
             package=package,
             files=scanned.files,
             uses=tally.uses,
@@ -158,32 +165,32 @@ class Checker:
             self._windows[key] = releases.window(ask)
         return self._windows[key]
 
-    def status(self, target: str, place: str) -> Status:
-        """Whether a place has a dotted name. Raises SourceError where it cannot be read."""
-        source = self.source(target.partition(".")[0], place)
-        return source.resolve(target, _module_part(source, target)).status
+    def status(self, target: str, source: SourceSpec) -> Status:
+        """Whether a source has a dotted name. Raises SourceError where it cannot be read."""
+        package = self.package(target.partition(".")[0], source)
+        return package.resolve(target, _module_part(package, target)).status
 
-    def capability(self, target: str, place: str) -> Capability:
+    def capability(self, target: str, source: SourceSpec) -> Capability:
         """The releases of a repository that have a dotted name, and where its parameters change.
 
-        Raises SourceError where the place is no repository.
+        Raises SourceError where the source is not in one.
         """
         package = target.partition(".")[0]
-        releases = self.history(package, place)
+        releases = self.history(package, source)
         if releases is None:
-            self.source(package, place)
+            self.package(package, source)
             from rocmimg.errors import SourceError
 
             raise SourceError(
-                f"{place} is not a git repository",
+                f"{source} is not a git repository",
                 why="a window needs the releases, and those are tags",
                 next_step=f"give the repository: --source {package}=GIT",
             )
-        window = releases.window(lambda source: source.resolve(target, _module_part(source, target)).status)
+        window = releases.window(lambda release: release.resolve(target, _module_part(release, target)).status)
         changes: list[tuple[str, str]] = []
         for tag in window.having:
-            source = releases.source(tag)
-            parameters = parameters_of(source, target) if source is not None else None
+            release = releases.source(tag)
+            parameters = parameters_of(release, target) if release is not None else None
             shown = "(" + ", ".join(_shown(p.name, p.kind, p.required) for p in parameters) + ")" if parameters else ""
             if shown and (not changes or changes[-1][1] != shown):
                 changes.append((tag, shown))

@@ -33,7 +33,7 @@ class Modules:
             raise SourceError(
                 f"{store.name} has no package {self.package!r}",
                 why=f"looked in {', '.join(root or 'its top folder' for root in rules.roots)}",
-                next_step="name the package that the source holds: --source PACKAGE=PLACE",
+                next_step="name the package that the source holds: --source PACKAGE=SOURCE",
             )
         if isinstance(store, GitStore):
             store.prefetch(self.root, (".py",))

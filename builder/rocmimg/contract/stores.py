@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from rocmimg.contract.git import GitRepository, clone
 from rocmimg.errors import SourceError
+from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 _LARGEST: Final = 4 << 20
 """Bytes of one file that are read: a generated table beyond that is no interface."""
@@ -190,60 +191,66 @@ class SdistStore:
             yield path, self._files[path]
 
 
-def split_ref(text: str) -> tuple[str, str]:
-    """(place, ref) of ``PATH_OR_GIT[@REF]``; the ref is "" where there is none. "@" may stand in the place itself."""
+def parse_source(text: str) -> Git | Local:
+    """What ``PATH_OR_GIT[@REF]`` of a command line means; "@" may stand in the path or address itself."""
     place, at, ref = text.rpartition("@")
-    if not at or not ref or ":" in ref or Path(text).exists():
-        return text, ""
     authority_only = "://" in place and "/" not in place.split("://", 1)[1]
-    return (text, "") if authority_only or not place else (place, ref)
+    if not at or not ref or ":" in ref or Path(text).exists() or authority_only or not place:
+        return Git(repo=text, ref="") if is_remote(text) else Local(folder=text)
+    return Git(repo=place, ref=ref)
 
 
-def is_remote(place: str) -> bool:
+def is_remote(repo: str) -> bool:
     """True for an address: a URL, or scp's ``host:path``."""
-    if "://" in place:
+    if "://" in repo:
         return True
-    host, colon, path = place.partition(":")
-    return bool(colon and path) and "/" not in host and not Path(place).exists()
+    host, colon, path = repo.partition(":")
+    return bool(colon and path) and "/" not in host and not Path(repo).exists()
 
 
 @cache
-def repository(place: str) -> GitRepository:
+def repository(repo: str) -> GitRepository:
     """The object store of a path or an address. One per process: its reader process and tree cache are shared."""
-    remote = is_remote(place)
-    return GitRepository(clone(place) if remote else Path(place), place, cached=remote)
+    remote = is_remote(repo)
+    return GitRepository(clone(repo) if remote else Path(repo), repo, cached=remote)
 
 
-def history(place: str) -> GitRepository | None:
-    """The repository that a place is, with its tags, or None where it is a plain folder or an archive."""
-    place, _ = split_ref(place)
-    if is_remote(place):
-        return repository(place)
-    path = Path(place)
-    if path.is_dir() and ((path / ".git").exists() or (path / "HEAD").is_file()):
-        return repository(place)
+def history(source: SourceSpec) -> GitRepository | None:
+    """The repository that a source is in, with its tags, or None where it is a plain folder or an archive."""
+    match source:
+        case Git(repo=repo) if is_remote(repo):
+            return repository(repo)
+        case Git(repo=where) | Local(folder=where):
+            path = Path(where)
+            return repository(where) if (path / ".git").exists() or (path / "HEAD").is_file() else None
     return None
 
 
-def open_store(text: str, *, refresh: bool = False) -> Store:
-    """The files that ``PATH_OR_GIT[@REF]`` names.
+def open_store(source: SourceSpec, *, refresh: bool = False) -> Store:
+    """The files of a source; picked and reverted commits are not looked at.
 
-    A checkout without a ref is read as it lies on disk, with its uncommitted changes; a bare repository at HEAD.
-    ``refresh`` fetches a remote first, which a branch of a remote always does. Raises SourceError.
+    A folder is read as it lies on disk, with its uncommitted changes; a bare repository at HEAD. ``refresh`` fetches a
+    remote first, which a branch of a remote always does. Raises SourceError.
     """
-    place, ref = split_ref(text)
-    path = Path(place)
-    if not is_remote(place):
+    match source:
+        case Local(folder=folder):
+            where, ref = folder, ""
+        case Git(repo=repo, ref=wanted):
+            where, ref = repo, wanted
+        case Nothing():
+            raise SourceError("there are no sources to read", why="the component has none of its own")
+    path = Path(where)
+    if isinstance(source, Local) or not is_remote(where):
         if not path.exists():
-            raise SourceError(f"{place} does not exist", next_step="give a path, a git address, or a wheel")
+            raise SourceError(f"{where} does not exist", next_step="give a path, a git address, or a wheel")
         if path.is_file():
             if ref:
-                raise SourceError(f"{place} is a file and has no ref {ref!r}", next_step="leave out the ref")
+                raise SourceError(f"{where} is a file and has no ref {ref!r}", next_step="leave out the ref")
             return (WheelStore if path.suffix in (".whl", ".zip") else SdistStore)(path, path.name)
         if not ref and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
-            return FolderStore(path, place)
-    git = repository(place)
+            return FolderStore(path, where)
+    git = repository(where)
     if refresh or not ref or not git.is_fixed(ref):
         git.refresh()
     commit = git.resolve(ref or "HEAD")
-    return GitStore(git, commit, f"{place}@{ref}" if ref else f"{place}@{commit[:12]}")
+    return GitStore(git, commit, f"{where}@{ref}" if ref else f"{where}@{commit[:12]}")

@@ -86,7 +86,6 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
     components = tuple(_component(component, lock) for component in cell.components)
     update: dict[str, object] = {
         "base": base,
-        "components": {**config.components, **{c.name: c.config for c in components}},
         "tools": _versions(config.tools, lock),
         "pip": _versions(config.pip, lock),
     }
@@ -95,12 +94,11 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
 
 
 def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:
-    found = None if component.local else lock.git.get(component.config.repo, {}).get(component.config.ref)
-    tools = _versions(component.tools, lock)
-    if found is None:
+    git, tools = component.git, _versions(component.tools, lock)
+    found = lock.git.get(git.repo, {}).get(git.ref) if git else None
+    if git is None or found is None:
         return replace(component, tools=tools)
-    config = component.config.model_copy(update={"ref": found.commit})
-    return replace(component, tools=tools, config=config, ref=component.config.ref)
+    return replace(component, tools=tools, source=replace(git, ref=found.commit, named=git.ref))
 
 
 def _versions(packages: Mapping[str, str], lock: Lock) -> Mapping[str, str]:

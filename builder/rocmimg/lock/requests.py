@@ -58,8 +58,9 @@ def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
     if base.rootfs and base.rootfs.snapshot:
         yield request("snapshots", base.rootfs.snapshot, "", "base", "rootfs", "snapshot")
     for component in cell.components:
-        if not component.local and component.config.repo:
-            yield request("git", component.config.repo, component.config.ref, "components", component.name, "ref")
+        if git := component.git:
+            owner = component.shared_with or component.name
+            yield request("git", git.repo, git.named_ref, "components", owner, "ref")
         for name, spec in component.tools.items():
             yield request(
                 "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "tools", name

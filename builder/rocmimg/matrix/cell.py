@@ -10,6 +10,7 @@ from rocmimg.errors import Position
 from rocmimg.matrix.model import Arch, CellConfig, Component, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Install, Recipe
+from rocmimg.source import Git, Local, SourceSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +32,19 @@ class ResolvedComponent:
     paths: tuple[str, ...]
     """What it writes in the final image, its checkout and module included."""
     position: Position
-    ref: str = ""
-    """What images.yaml says, where the lock has put a commit into ``config.ref``."""
+    source: SourceSpec
+    shared_with: str = ""
+    """The component that ``source`` belongs to, where it is another's."""
+
+    @property
+    def git(self) -> Git | None:
+        """The repository that the sources come from; None where they come from elsewhere."""
+        return self.source if isinstance(self.source, Git) else None
 
     @property
     def local(self) -> str | None:
-        """The folder that the sources come from; None for git."""
-        prefix, _, folder = self.config.source.partition(":")
-        return folder if prefix == "local" else None
+        """The folder that the sources come from; None where they come from elsewhere."""
+        return self.source.folder if isinstance(self.source, Local) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

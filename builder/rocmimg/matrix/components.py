@@ -11,6 +11,7 @@ from rocmimg.matrix.model import CellConfig, Component, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
 from rocmimg.matrix.validate import did_you_mean
+from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 
 def recipe_name(name: str, component: Component, node: Node, catalogue: Catalogue) -> str:
@@ -60,7 +61,6 @@ def resolve_component(
     """
     recipe = catalogue[recipe_name(name, component, node, catalogue)]
     here = node.find(("components", name))
-    component = _with_source_of_another(name, component, cell, here)
 
     def wrong(key: str, what: str, next_step: str) -> ConfigError:
         place = here.children[key].position if key in here.children else here.position
@@ -76,16 +76,20 @@ def resolve_component(
             )
         place = here.find(("options", key))
         options[key] = typed(value, recipe.options[key], f"components.{name}.options.{key}", place)
-    source = component.source.partition(":")[0]
-    if "none" in recipe.sources:
-        if component.repo or component.ref or source != "git":
-            key = "repo" if component.repo else "ref" if component.ref else "source"
-            raise wrong(key, f"{recipe.name} has no source of its own", f"remove {key}")
-    elif source not in recipe.sources:
-        raise wrong("source", f"{recipe.name} cannot come from {source}", f"use {' or '.join(recipe.sources)}")
-    elif source == "git" and not (component.repo and component.ref):
-        missing = "repo" if not component.repo else "ref"
-        raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
+    source, shared_with = _source(name, component, cell, here)
+    match source:
+        case _ if "none" in recipe.sources:
+            if source != Git(repo="", ref=""):
+                key = "repo" if component.repo else "ref" if component.ref else "source"
+                raise wrong(key, f"{recipe.name} has no source of its own", f"remove {key}")
+            source = Nothing()
+        case Local() if "local" not in recipe.sources:
+            raise wrong("source", f"{recipe.name} cannot come from local", f"use {' or '.join(recipe.sources)}")
+        case Git() if "git" not in recipe.sources:
+            raise wrong("source", f"{recipe.name} cannot come from git", f"use {' or '.join(recipe.sources)}")
+        case Git() if not (source.repo and source.ref):
+            missing = "repo" if not source.repo else "ref"
+            raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
     if component.install and component.install not in recipe.install:
         ways = " or ".join(recipe.install) or "nothing: it is no Python package"
         raise wrong("install", f"{recipe.name} cannot be installed as {component.install}", f"it takes {ways}")
@@ -119,14 +123,22 @@ def resolve_component(
             *(pattern.format_map({**options, "directory": checkout}) for pattern in recipe.paths),
         ),
         position=here.position,
+        source=source,
+        shared_with=shared_with,
     )
 
 
-def _with_source_of_another(name: str, component: Component, cell: CellConfig, here: Node) -> Component:
-    """``component`` with repo, ref and so on of the component that ``source: component:NAME`` names."""
-    prefix, _, owner = component.source.partition(":")
-    if prefix != "component":
-        return component
+def _source(name: str, component: Component, cell: CellConfig, here: Node) -> tuple[SourceSpec, str]:
+    """What the keys source, repo, ref and so on of a component mean, and the component that they are taken from."""
+    kind, _, rest = component.source.partition(":")
+    if kind == "component":
+        return _source_of_another(name, component, rest, cell, here), rest
+    if kind == "local":
+        return Local(folder=rest), ""
+    return Git(repo=component.repo, ref=component.ref, picks=component.picks, reverts=component.reverts), ""
+
+
+def _source_of_another(name: str, component: Component, owner: str, cell: CellConfig, here: Node) -> SourceSpec:
     place = here.find(("source",)).position
     other = cell.components.get(owner)
     if other is None or other.source.startswith("component:"):
@@ -142,8 +154,7 @@ def _with_source_of_another(name: str, component: Component, cell: CellConfig, h
             next_step="remove repo and ref, or source",
             position=place,
         )
-    shared = ("repo", "ref", "source", "picks", "reverts")
-    return component.model_copy(update={key: getattr(other, key) for key in shared})
+    return _source(owner, other, cell, here)[0]
 
 
 def refuse_shared_paths(components: tuple[ResolvedComponent, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.validate import did_you_mean
+from rocmimg.source import as_json
 
 
 def describe(cell: Cell) -> dict[str, Any]:
@@ -26,9 +27,7 @@ def describe(cell: Cell) -> dict[str, Any]:
             {
                 "name": component.name,
                 "recipe": component.recipe.name,
-                "repo": component.config.repo if not component.local else "",
-                "ref": component.config.ref if not component.local else "",
-                "source": component.config.source,
+                **as_json(component.source),
                 "install": component.install or "",
                 "options": dict(component.options),
             }
@@ -70,6 +69,8 @@ def _facts(matrix: Matrix, cell: Cell) -> Iterator[Fact]:
     by_name = {component.name: component for component in cell.components}
     for name, component in by_name.items():
         config["components"][name]["options"] = dict(component.options)
+        if component.git and not component.shared_with:
+            config["components"][name]["ref"] = component.git.ref
     for path, value in _leaves(config, ()):
         if path[0] == "components" and value in ("", (), {}) and _where(cell, path) is None:
             continue  # a component's unused keys say nothing

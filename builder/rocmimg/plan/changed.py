@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix import load
-from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.matrix.history import at_commit, bring_folders
 from rocmimg.matrix.validate import did_you_mean
 from rocmimg.plan.make import make_plan
@@ -32,7 +32,7 @@ class Rebuild:
     """Stages that the build cache still has."""
 
 
-def after_change_of(matrix: Matrix, plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...]:
+def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...]:
     """What the cells of ``plan`` rebuild when the pins or options of these components change.
 
     Raises:
@@ -48,11 +48,10 @@ def after_change_of(matrix: Matrix, plan: Plan, components: Sequence[str]) -> tu
             )
     seeds: dict[str, dict[str, str]] = {}
     for image in plan.images:
-        cell = matrix.cell(image.id)
         seeds[image.id] = {
-            _stage_of(component, image): f"component {_owner(component, cell)} changed"
-            for component in cell.components
-            if component.name in components or _owner(component, cell) in components
+            _stage_of(component, image): f"component {component.shared_with or component.name} changed"
+            for component in image.cell.components
+            if component.name in components or component.shared_with in components
         }
     return _spread(plan, seeds)
 
@@ -82,12 +81,6 @@ def between(before: Plan, after: Plan) -> tuple[Rebuild, ...]:
         for image in after.images
     }
     return _spread(after, seeds)
-
-
-def _owner(component: ResolvedComponent, cell: Cell) -> str:
-    """The component that ``component`` has its sources from; itself where they are its own."""
-    source = cell.node.find(("components", component.name, "source")).value
-    return source.partition(":")[2] if isinstance(source, str) and source.startswith("component:") else component.name
 
 
 def _stage_of(component: ResolvedComponent, image: ImagePlan) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
 from rocmimg.render import render
 from rocmimg.render.dockerfile import base_reference, runtime_env
+from rocmimg.source import Git, Local
 
 SECTIONS: Final = ("image", "flags", "pins", "options", "packages", "python", "env", "stages")
 
@@ -88,12 +89,13 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
 
 
 def _pin(component: ResolvedComponent) -> str:
-    config = component.config
-    if component.local:
-        return config.source
-    changes = [f"-{commit}" for commit in config.reverts] + [f"+{commit}" for commit in config.picks]
-    pin = " ".join(part for part in (config.repo, config.ref, *changes, *config.archs) if part)
-    return pin or f"recipe {component.recipe.name}"
+    match component.source:
+        case Git(repo=repo, ref=ref, picks=picks, reverts=reverts):
+            changes = [f"-{commit}" for commit in reverts] + [f"+{commit}" for commit in picks]
+            return " ".join((repo, ref, *changes, *component.config.archs))
+        case Local(folder=folder):
+            return f"local:{folder}"
+    return " ".join(component.config.archs) or f"recipe {component.recipe.name}"
 
 
 def _text(value: Any) -> str:

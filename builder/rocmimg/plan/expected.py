@@ -90,7 +90,7 @@ def expected_image(image: ImagePlan, digest: str) -> ExpectedImage:
                 prebuilt=bool(cell.flags.get(component.recipe.prebuilt, component.recipe.kernels)),
                 install=component.install or "",
                 checkout=f"{config.workdir}/{component.directory}",
-                ref="" if component.local else component.config.ref,
+                ref=component.git.ref if component.git else "",
                 archs=component.archs or cell.archs,
                 requires=component.config.requires,
             )

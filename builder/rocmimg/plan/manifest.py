@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
-from typing import Final
 
 from rocmimg.matrix.cell import Cell, ResolvedComponent
-
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-
-
-def is_commit(ref: str) -> bool:
-    """Whether a ref of images.yaml, or of the lock, is a commit."""
-    return bool(_COMMIT.fullmatch(ref))
+from rocmimg.source import as_json
 
 
 def image_manifest(cell: Cell, base: str, inputs: Mapping[str, str]) -> bytes:
@@ -42,16 +34,10 @@ def image_manifest(cell: Cell, base: str, inputs: Mapping[str, str]) -> bytes:
 
 
 def _component(component: ResolvedComponent) -> dict[str, object]:
-    git = not component.local
     return {
         "name": component.name,
         "recipe": component.recipe.name,
-        "source": component.config.source,
-        "repo": component.config.repo if git else "",
-        "ref": (component.ref or component.config.ref) if git else "",
-        "commit": component.config.ref if git and is_commit(component.config.ref) else "",
-        "picks": list(component.config.picks),
-        "reverts": list(component.config.reverts),
+        **as_json(component.source),
         "install": component.install or "",
         "options": dict(component.options),
         "tools": dict(component.tools),

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg import __version__
-from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan
-from rocmimg.plan.manifest import is_commit
+from rocmimg.source import Git
 
 if TYPE_CHECKING:
     from rocmimg.engine import ImageDetail
@@ -65,14 +64,13 @@ def _dependencies(image: ImagePlan, labels: Mapping[str, str]) -> list[dict[str,
         name, _, pinned = image.base.partition("@")
         digest = pinned or labels.get("org.opencontainers.image.base.digest", "")
         found.append({"uri": f"docker://{name}", "digest": {"sha256": digest.removeprefix("sha256:")}})
-    return found + [_source(c) for c in image.cell.components if not c.local and c.config.repo]
+    return found + [_source(c.name, c.git) for c in image.cell.components if c.git]
 
 
-def _source(component: ResolvedComponent) -> dict[str, Any]:
-    ref = component.ref or component.config.ref
-    source: dict[str, Any] = {"name": component.name, "uri": f"git+{component.config.repo}@{ref}"}
-    if is_commit(component.config.ref):
-        source["digest"] = {"gitCommit": component.config.ref}
+def _source(name: str, git: Git) -> dict[str, Any]:
+    source: dict[str, Any] = {"name": name, "uri": f"git+{git.repo}@{git.named_ref}"}
+    if git.commit:
+        source["digest"] = {"gitCommit": git.commit}
     return source
 
 

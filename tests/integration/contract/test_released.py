@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rocmimg.contract.check import Checker
+from rocmimg.contract.stores import parse_source
 from rocmimg.paths import cache_dir
 
 pytestmark = pytest.mark.download
@@ -46,7 +47,7 @@ def wheel(project: str, version: str) -> str:
 
 def contract(framework: str, source: str):
     with Checker() as checker:
-        return checker.check(framework, "aiter", source)
+        return checker.check(parse_source(framework), "aiter", parse_source(source))
 
 
 # The pins are those of the projects' own image recipes at these releases.
@@ -124,7 +125,9 @@ def test_sglang_0_5_10_calls_that_changed(repository, pin, target, line, message
 
 def test_the_capability_of_vllm_40386(repository):
     with Checker() as checker:
-        found = checker.capability("aiter.ops.fused_qk_norm_rope_cache_quant.fused_qk_rmsnorm", repository)
+        found = checker.capability(
+            "aiter.ops.fused_qk_norm_rope_cache_quant.fused_qk_rmsnorm", parse_source(repository)
+        )
     assert found.window.spans() == [("v0.1.12", "v0.1.13.post1")]
 
 

@@ -41,7 +41,7 @@ def test_kernels_are_built_with_the_cells_own_llvm(tracer: Tracer, cell: str) ->
     prefix = str(llvm.options["prefix"])
     (configured,) = [call for call in built.trace.of("cmake", "llvm") if "defines" in call.facts]
     assert configured.facts["defines"]["CMAKE_INSTALL_PREFIX"] == prefix
-    assert configured.checkout == {} or configured.checkout["head"] == llvm.config.ref
+    assert configured.checkout == {} or configured.checkout["head"] == llvm.source.ref
     assert [env["HIP_CLANG_PATH"] for env in compilations(built.trace)] == [f"{prefix}/bin"]
     assert built.image.env["HIP_CLANG_PATH"] == f"{prefix}/bin"
 
@@ -66,8 +66,8 @@ def test_the_final_image_installs_aiter_editable_from_its_pin(tracer: Tracer, ce
     (install,) = [
         call
         for call in built.trace.of("pip", "final")
-        if call.facts.get("editable") and call.checkout.get("url") == component.config.repo
+        if call.facts.get("editable") and call.checkout.get("url") == component.source.repo
     ]
     assert install.facts["config_settings"] == ["editable_mode=compat"]
-    assert install.checkout["head"] == component.config.ref
+    assert install.checkout["head"] == component.source.ref
     assert install.env["GPU_ARCHS"].split(";") == list(component.archs)

@@ -201,6 +201,6 @@ def test_no_claim_is_without_its_counterexample() -> None:
 
 
 def test_a_component_whose_pin_is_never_checked_out(build_with: Callable[..., Built]) -> None:
-    built = build_with("RUN git clone {{ c.config.repo|sh }} {{ checkout|sh }}\nWORKDIR {{ checkout|word }}", "source")
+    built = build_with("RUN git clone {{ c.source.repo|sh }} {{ checkout|sh }}\nWORKDIR {{ checkout|word }}", "source")
     with pytest.raises(AssertionError, match="was never fetched"):
         claims.pins_are_built(built)

@@ -12,6 +12,7 @@ import pytest
 
 from rocmimg.contract.check import Checker
 from rocmimg.contract.model import Contract, Finding
+from rocmimg.source import Local
 
 Tree = Mapping[str, str]
 
@@ -67,7 +68,7 @@ def check(tmp_path: Path) -> Callable[..., Contract]:
         framework = write(tmp_path / "framework", {"fw/__init__.py": "", "fw/user.py": use})
         write(tmp_path / "source", {f"{package}/__init__.py": ""} | dict(source))
         with Checker() as checker:
-            return checker.check(str(framework), package, str(tmp_path / "source"))
+            return checker.check(Local(folder=str(framework)), package, Local(folder=str(tmp_path / "source")))
 
     return run
 

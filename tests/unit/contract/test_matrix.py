@@ -151,3 +151,20 @@ def test_the_gate(matrix):
     assert "sgl-gfx942: requires aiter.a.fused" in str(caught.value)
     (unread,) = gate(matrix("v0.2.0"), ["unreachable-gfx942"])
     assert unread.startswith("not run: ")
+
+
+def test_an_at_sign_in_a_local_folder_is_part_of_its_name(matrix, capsys, tmp_path):
+    write(tmp_path, {"aiter@dev/aiter/__init__.py": "", "aiter@dev/aiter/a.py": "def fused(q): ...\n"})
+    matrix("v0.1.0")
+    local = ["--target", "sgl", "--arch", "gfx942", "--set", "components.aiter.source=local:aiter@dev"]
+    assert run(["capabilities", *local, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["pin"], row["has"]) == ("aiter@dev", "yes")
+    assert contracts(capsys, *local)[0] == 0
+
+
+def test_picked_commits_are_not_read_and_a_note_says_so(matrix, capsys):
+    matrix("v0.2.0")
+    commit = "0" * 40
+    _, (only,) = contracts(capsys, "--target", "sgl", "--set", f"components.aiter.picks=[{commit!r}]")
+    assert only["notes"] == ["1 commit picked or reverted on top of aiter's pin is not read"]

@@ -10,6 +10,7 @@ import pytest
 
 from rocmimg.contract.check import Checker
 from rocmimg.contract.probe import PROGRAM, compare, needs, not_told, static_answers
+from rocmimg.source import Local
 
 from .conftest import write
 
@@ -46,8 +47,8 @@ def world(tmp_path):
     framework = write(tmp_path / "fw", {"fw/__init__.py": USE})
     source = write(tmp_path / "source", SOURCE)
     with Checker() as checker:
-        uses = checker.scan(str(framework), "aiter").uses
-        return uses, static_answers(uses, checker.source("aiter", str(source))), source
+        uses = checker.scan(Local(folder=str(framework)), "aiter").uses
+        return uses, static_answers(uses, checker.package("aiter", Local(folder=str(source)))), source
 
 
 def test_they_agree(world):

@@ -10,8 +10,9 @@ import zipfile
 import pytest
 
 from rocmimg.contract.check import Checker
-from rocmimg.contract.stores import open_store, repository, split_ref, walk
+from rocmimg.contract.stores import open_store, parse_source, repository, walk
 from rocmimg.errors import SourceError
+from rocmimg.source import Git, Local
 
 from .conftest import git, releases, write
 
@@ -38,23 +39,23 @@ def upstream(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("./aiter", ("./aiter", "")),
-        ("./aiter@v0.1.12", ("./aiter", "v0.1.12")),
-        ("./aiter@release/2.10", ("./aiter", "release/2.10")),
-        ("https://example.org/aiter.git@v1", ("https://example.org/aiter.git", "v1")),
-        ("https://me@example.org/aiter.git", ("https://me@example.org/aiter.git", "")),
-        ("https://me@example.org/aiter@v1", ("https://me@example.org/aiter", "v1")),
-        ("git@example.org:a/b", ("git@example.org:a/b", "")),
-        ("git@example.org:a/b@v1", ("git@example.org:a/b", "v1")),
+        ("./aiter", Local(folder="./aiter")),
+        ("./aiter@v0.1.12", Git(repo="./aiter", ref="v0.1.12")),
+        ("./aiter@release/2.10", Git(repo="./aiter", ref="release/2.10")),
+        ("https://example.org/aiter.git@v1", Git(repo="https://example.org/aiter.git", ref="v1")),
+        ("https://me@example.org/aiter.git", Git(repo="https://me@example.org/aiter.git", ref="")),
+        ("https://me@example.org/aiter@v1", Git(repo="https://me@example.org/aiter", ref="v1")),
+        ("git@example.org:a/b", Git(repo="git@example.org:a/b", ref="")),
+        ("git@example.org:a/b@v1", Git(repo="git@example.org:a/b", ref="v1")),
     ],
 )
 def test_ref(text, expected):
-    assert split_ref(text) == expected
+    assert parse_source(text) == expected
 
 
 def contract(framework, source):
     with Checker() as checker:
-        return checker.check(str(framework), "aiter", str(source))
+        return checker.check(parse_source(str(framework)), "aiter", parse_source(str(source)))
 
 
 def test_every_kind_of_source_gives_the_same_answer(tmp_path):
@@ -109,7 +110,7 @@ def test_a_broken_cache_costs_nothing_but_time(tmp_path, cache):
 
 def test_a_remote_is_cloned_without_blobs_and_read_in_few_requests(tmp_path, upstream):
     place = f"file://{upstream}@v0.1.0"
-    store = open_store(place)
+    store = open_store(parse_source(place))
     paths = [path for path, _ in walk(store, "", (".py",))]
     assert paths == ["aiter/__init__.py", "fw/__init__.py"]
     clone = repository(f"file://{upstream}")
@@ -119,17 +120,17 @@ def test_a_remote_is_cloned_without_blobs_and_read_in_few_requests(tmp_path, ups
 
 def test_a_remote_branch_is_followed(upstream):
     place = f"file://{upstream}@main"
-    before = open_store(place).name, repository(f"file://{upstream}").resolve("main")
+    before = open_store(parse_source(place)).name, repository(f"file://{upstream}").resolve("main")
     write(upstream, {"aiter/__init__.py": "z = 1\n"})
     git(upstream, "commit", "-qam", "more")
     repository.cache_clear()  # a new process
-    open_store(place)
+    open_store(parse_source(place))
     assert repository(f"file://{upstream}").resolve("main") == git(upstream, "rev-parse", "main") != before[1]
 
 
 def test_a_commit_that_no_branch_has_is_fetched(upstream):
     url = f"file://{upstream}"
-    open_store(f"{url}@v0.1.0")
+    open_store(parse_source(f"{url}@v0.1.0"))
     git(upstream, "checkout", "-q", "--detach")
     git(upstream, "commit", "-q", "--allow-empty", "-m", "lost")
     commit = git(upstream, "rev-parse", "HEAD")
@@ -156,7 +157,7 @@ def test_two_runs_at_once_share_one_clone(tmp_path, upstream):
 
 def test_a_ref_that_does_not_exist(upstream):
     with pytest.raises(SourceError) as caught:
-        open_store(f"{upstream}@v0.1.1")
+        open_store(parse_source(f"{upstream}@v0.1.1"))
     assert "no ref 'v0.1.1'" in str(caught.value)
     assert "v0.1.0" in str(caught.value)
 
@@ -164,7 +165,7 @@ def test_a_ref_that_does_not_exist(upstream):
 def test_a_shallow_clone(tmp_path, upstream):
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{upstream}", "shallow")
     with pytest.raises(SourceError) as caught:
-        open_store(f"{tmp_path / 'shallow'}@v0.1.0")
+        open_store(parse_source(f"{tmp_path / 'shallow'}@v0.1.0"))
     assert "shallow" in str(caught.value)
     assert "fetch --unshallow --tags" in str(caught.value)
 
@@ -172,24 +173,24 @@ def test_a_shallow_clone(tmp_path, upstream):
 def test_not_a_git_repository(tmp_path):
     write(tmp_path / "plain", {"aiter/__init__.py": ""})
     with pytest.raises(SourceError, match="is not a git repository"):
-        open_store(f"{tmp_path / 'plain'}@v1")
+        open_store(parse_source(f"{tmp_path / 'plain'}@v1"))
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(SourceError, match="does not exist"):
-        open_store(str(tmp_path / "nothing"))
+        open_store(parse_source(str(tmp_path / "nothing")))
 
 
 def test_a_remote_that_does_not_answer(tmp_path):
     with pytest.raises(SourceError, match="cannot clone"):
-        open_store(f"file://{tmp_path}/nothing@v1")
+        open_store(parse_source(f"file://{tmp_path}/nothing@v1"))
 
 
 def test_a_damaged_wheel(tmp_path):
     wheel = tmp_path / "x-1-py3-none-any.whl"
     wheel.write_bytes(b"PK\x03\x04 half")
     with pytest.raises(SourceError, match="cannot read"):
-        open_store(str(wheel))
+        open_store(parse_source(str(wheel)))
 
 
 def test_a_source_without_the_package(tmp_path):

@@ -11,6 +11,7 @@ from rocmimg.contract.check import Checker
 from rocmimg.contract.stores import repository
 from rocmimg.contract.window import Window
 from rocmimg.errors import SourceError
+from rocmimg.source import Git, Local
 
 from .conftest import git, releases, write
 
@@ -36,7 +37,7 @@ def source(tmp_path):
 
 def test_capability(source):
     with Checker() as checker:
-        found = checker.capability("aiter.a.fused", str(source))
+        found = checker.capability("aiter.a.fused", Local(folder=str(source)))
     assert found.window.spans() == [("v0.1.10", "v0.1.10.post1")]
     assert str(found.window) == "v0.1.10 to v0.1.10.post1 (2 of 5 tags)"
     assert found.changes == (("v0.1.10", "(q, k)"), ("v0.1.10.post1", "(q, k, eps)"))
@@ -66,9 +67,13 @@ def test_an_unclear_release_is_said_to_be_unclear():
 def test_a_finding_has_its_window_and_the_nearest_name(tmp_path, source):
     framework = write(tmp_path / "fw", {"fw/__init__.py": "from aiter.a import fused\nfused(1, 2, eps=3)\n"})
     with Checker() as checker:
-        (gone,) = checker.check(str(framework), "aiter", f"{source}@v0.1.11").findings
-        (bad,) = checker.check(str(framework), "aiter", f"{source}@v0.1.10").findings
-        assert checker.check(str(framework), "aiter", f"{source}@v0.1.10.post1").findings == ()
+
+        def check(ref):
+            return checker.check(Local(folder=str(framework)), "aiter", Git(repo=str(source), ref=ref))
+
+        (gone,) = check("v0.1.11").findings
+        (bad,) = check("v0.1.10").findings
+        assert check("v0.1.10.post1").findings == ()
     assert gone.window == "v0.1.10 to v0.1.10.post1 (2 of 5 tags)"
     assert gone.nearest == "aiter.b.fused (with other parameters)"
     assert (bad.verdict, bad.window) == ("bad-argument", "v0.1.10.post1 (1 of 5 tags)")
@@ -77,7 +82,7 @@ def test_a_finding_has_its_window_and_the_nearest_name(tmp_path, source):
 def test_a_window_needs_releases(tmp_path):
     plain = write(tmp_path / "plain", {"aiter/__init__.py": ""})
     with Checker() as checker, pytest.raises(SourceError, match="is not a git repository"):
-        checker.capability("aiter.x", str(plain))
+        checker.capability("aiter.x", Local(folder=str(plain)))
 
 
 def test_a_new_release_of_a_remote_is_seen_when_it_is_fetched(source, capsys):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from rocmimg.matrix import ResolvedComponent
 from rocmimg.render.dockerfile import runtime_env
 from tracing.build import Built
 from tracing.rebuild import known
@@ -26,8 +25,10 @@ def nothing_failed(built: Built) -> None:
 def pins_are_built(built: Built) -> None:
     """Each git source is fetched and checked out at its pin, and whatever is built, is built from a pin."""
     pins: dict[str, set[str]] = {}
-    for component in git_components(built):
-        source = component.config
+    for component in built.cell.components:
+        source = component.git
+        if source is None:
+            continue
         pins.setdefault(source.repo, set()).add(source.ref)
         stage = component.name if component.name in built.trace.stages else "base"
         assert any(
@@ -49,13 +50,6 @@ def pins_are_built(built: Built) -> None:
         and call.checkout["head"] not in pins[call.checkout["url"]]
     ]
     _none(wrong, "built from something else than a pin")
-
-
-def git_components(built: Built) -> Iterator[ResolvedComponent]:
-    """Components whose sources are cloned."""
-    for component in built.cell.components:
-        if component.config.source == "git" and component.config.repo:
-            yield component
 
 
 def installs_are_constrained(built: Built) -> None:
