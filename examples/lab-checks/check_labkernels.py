@@ -22,10 +22,10 @@ except labkernels.NoGpuError:
 def launch(image: Image, values):
     done = image.container.exec(["python3", "-c", LAUNCH], stdin=json.dumps(values).encode(), timeout=LIMIT_S)
     if done.timed_out:
-        fail(f"the kernels hang: ended after {LIMIT_S:.0f} s", cause="the launch never ends", cure="see dmesg on the host")
+        fail(f"the kernels hang: ended after {LIMIT_S:.0f} s", cause="the launch never ends", fix="see dmesg on the host")
     if done.exit_code:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        fail(f"labkernels: {' '.join(last)}", cause="the library or the HIP runtime does not work", cure="rebuild it")
+        fail(f"labkernels: {' '.join(last)}", cause="the library or the HIP runtime does not work", fix="rebuild it")
     return json.loads(done.stdout)
 
 
@@ -60,5 +60,5 @@ def check_labkernels_launch(image: Image) -> None:
             fail(
                 f"{name} is wrong by {error:.2g} (relative), {TOLERANCE:g} is allowed",
                 cause="the code object does not fit the GPU, or the kernel was miscompiled",
-                cure="build with another compiler (BUILD_LLVM) and compare",
+                fix="build with another compiler (BUILD_LLVM) and compare",
             )

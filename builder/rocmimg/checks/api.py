@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 import pytest
 
 from rocmimg.checks.job import CheckJob, Gpu
-from rocmimg.checks.model import TIERS, Tier
+from rocmimg.checks.model import TIERS, Finding, Tier
 from rocmimg.contract.probe import Names
 from rocmimg.plan.expected import ExpectedImage
 
@@ -25,9 +25,9 @@ F = TypeVar("F", bound=Callable[..., None])
 class Failure(AssertionError):
     """A check's verdict: what is wrong, why, and what to do."""
 
-    def __init__(self, what: str, cause: str, cure: str) -> None:
-        self.what, self.cause, self.cure = what, cause, cure
-        super().__init__("; ".join(part for part in (what, cause, cure) if part))
+    def __init__(self, what: str, cause: str, fix: str, path: str = "") -> None:
+        self.what, self.cause, self.fix, self.path = what, cause, fix, path
+        super().__init__("; ".join(part for part in (what, cause, fix) if part))
 
 
 class NotApplicable(Exception):
@@ -37,8 +37,8 @@ class NotApplicable(Exception):
 def check(check_id: str, *, tier: Tier, classes: Sequence[str] = ()) -> Callable[[F], F]:
     """Declare a check.
 
-    ``check_id`` is what reports, waivers and ``rocmimg checks`` call it; ``tier`` is what it needs; ``classes`` are the
-    failure classes that it catches. The first line of its docstring is its title.
+    ``check_id`` is its name in reports, waivers and ``rocmimg test --list``; ``tier`` is what it needs; ``classes`` are
+    the failure classes that it catches. The first line of its docstring is its title.
     """
     if tier not in TIERS:
         raise ValueError(f"{check_id}: {tier!r} is not one of {', '.join(TIERS)}")
@@ -50,9 +50,9 @@ def mark(check_id: str, *, tier: Tier, classes: Sequence[str] = ()) -> pytest.Ma
     return cast("pytest.MarkDecorator", check(check_id, tier=tier, classes=classes))
 
 
-def fail(what: str, *, cause: str, cure: str) -> NoReturn:
-    """The image does not show what it must show: what was found, how that comes about, what mends it."""
-    raise Failure(what, cause, cure)
+def fail(what: str, *, cause: str, fix: str, path: str = "") -> NoReturn:
+    """The check fails and ends here: what is wrong, how that comes about, what to do. :meth:`Image.finding` goes on."""
+    raise Failure(what, cause, fix, path)
 
 
 def not_run(reason: str) -> NoReturn:
@@ -116,6 +116,29 @@ class Image:
         """Where the kernel pack of this image is wanted."""
         self.notes: dict[str, Any] = {}
         """Facts of the running check for the report, as JSON takes them; see :meth:`note`."""
+        self.findings: list[Finding] = []
+        """What the running check found; see :meth:`finding`."""
+        self.unknown: list[str] = []
+        """What the running check could not tell; see :meth:`unproven`."""
+
+    def finding(self, what: str, *, cause: str, fix: str, path: str = "") -> None:
+        """The check fails, and goes on. ``path`` is the file in the image, by which a waiver can name this finding."""
+        self.findings.append(Finding(what=what, path=path, cause=cause, fix=fix))
+
+    def remark(self, what: str, *, path: str = "") -> None:
+        """Say something that is no failure, as a note in the report."""
+        self.findings.append(Finding(what=what, path=path, level="note"))
+
+    def unproven(self, reason: str) -> None:
+        """A part of the proof cannot be made; the check goes on, and is "not run" where it finds nothing else."""
+        if reason not in self.unknown:
+            self.unknown.append(reason)
+
+    def reset(self) -> None:
+        """Forget what the last check said."""
+        self.findings.clear()
+        self.unknown.clear()
+        self.notes.clear()
 
     def note(self, **facts: Any) -> None:
         """Add facts to the report of the running check, whatever its verdict."""

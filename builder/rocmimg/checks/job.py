@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rocmimg.checks.model import Tier
+from rocmimg.checks.model import Tier, Waiver
 from rocmimg.contract.probe import Names
 from rocmimg.frozen import Record
 from rocmimg.plan.expected import ExpectedImage
@@ -21,15 +21,6 @@ class Gpu(Record):
     render: str
     """Device node, for instance /dev/dri/renderD128."""
     name: str = ""
-
-
-class Waiver(Record):
-    """A failure that is known and borne, until a date."""
-
-    check: str
-    reason: str
-    until: str
-    """ISO date, the last day."""
 
 
 class CheckJob(Record):

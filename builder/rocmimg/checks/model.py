@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from rocmimg.errors import ChecksFailed, NotProven
@@ -19,6 +21,40 @@ CellStatus = Literal["passed", "failed", "not-run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A failure that is known and accepted until a date."""
+
+    check: str
+    reason: str
+    until: str
+    """ISO date, the last day."""
+    path: str = ""
+    """Pattern (as in a shell) of the paths in the image that it is for; empty for all that the check finds."""
+
+    def covers(self, check: str, path: str) -> bool:
+        """Whether it is for a finding of this check at this path."""
+        return self.check == check and (not self.path or fnmatchcase(path, self.path))
+
+    def in_force(self, today: date) -> bool:
+        """Whether its last day is not over."""
+        return today <= date.fromisoformat(self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a check found wrong, or with ``level`` "note" worth knowing."""
+
+    what: str
+    path: str = ""
+    """File of the image that it is about, where it is about one."""
+    cause: str = ""
+    fix: str = ""
+    level: Literal["failure", "note"] = "failure"
+    waiver: Waiver | None = None
+    """The waiver that covers it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInfo:
     """One check of the suite."""
 
@@ -28,6 +64,8 @@ class CheckInfo:
     """Failure classes of docs/failure-classes.md that it catches."""
     title: str
     path: str
+    digest: str = ""
+    """sha256 of the file that has the check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +78,41 @@ class CheckResult:
     status: Status
     title: str = ""
     reason: str = ""
-    """What was wrong, or why it was not run; empty where it passed."""
+    """The first thing that was wrong and how many more there are, or why it was not run; empty where it passed."""
     cause: str = ""
-    cure: str = ""
+    fix: str = ""
+    findings: tuple[Finding, ...] = ()
+    """Everything that was found, in the check's order."""
+    digest: str = ""
+    """sha256 of the file that has the check: two results with one digest are answers of the same check."""
+    started: str = ""
+    """RFC 3339, UTC; empty where it was not run."""
     seconds: float = 0.0
+    device: str = ""
+    """The GPU that it ran on, for the tier gpu."""
+    archs: tuple[str, ...] = ()
+    """GPU architectures that it answers for: the device's for the tier gpu, else the image's."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Facts that the check found, as JSON takes them."""
+
+    @property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The waivers that were needed, each once."""
+        return tuple(dict.fromkeys(one.waiver for one in self.findings if one.waiver))
+
+    @property
+    def wrong(self) -> dict[tuple[str, str], list[Finding]]:
+        """The findings that make it fail, by what they have in common: cause and fix."""
+        found: dict[tuple[str, str], list[Finding]] = {}
+        for one in self.findings:
+            if one.level == "failure" and not one.waiver:
+                found.setdefault((one.cause, one.fix), []).append(one)
+        return found
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is worth knowing and no failure."""
+        return tuple(one for one in self.findings if one.level == "note")
 
     @property
     def evidence(self) -> Mapping[str, str]:
@@ -74,6 +141,16 @@ class ImageResult:
     engine: str
     device: str
     """The GPU that was used; empty for none."""
+    archs: tuple[str, ...] = ()
+    """GPU architectures that the image is for."""
+    suite_version: str = ""
+    """Version of rocmimg whose checks these are."""
+    suite_digest: str = ""
+    """sha256 over the files of the suite, the project's own checks included."""
+    waivers: tuple[Waiver, ...] = ()
+    """All waivers in force when it was judged, needed or not."""
+    conditions: str = ""
+    """Restricted running that the container was started under; empty for none."""
     checks: tuple[CheckResult, ...]
     coverage: Mapping[str, Any] = field(default_factory=dict)
     """GPU code by package: see ``rocmimg.checks.coverage``."""
@@ -89,7 +166,29 @@ class ImageResult:
         found = {check.status for check in self.checks}
         if "failed" in found:
             return "failed"
-        return "passed" if "passed" in found and "not-run" not in found else "not-run"
+        proven = "passed" in found and "not-run" not in found and not self.unproven_archs
+        return "passed" if proven else "not-run"
+
+    @property
+    def gpu_archs(self) -> dict[str, str]:
+        """Architecture of the image -> the GPU on which the gpu tier passed, empty for none; {} where nobody asked."""
+        mine = [check for check in self.checks if check.tier == "gpu"]
+        if not mine:
+            return {}
+        shown = {
+            arch: check.device
+            for check in mine
+            for arch in check.archs
+            if check.status == "passed"
+            and check.device
+            and not any(c.status == "failed" for c in mine if arch in c.archs)
+        }
+        return {arch: shown.get(arch, "") for arch in self.archs}
+
+    @property
+    def unproven_archs(self) -> tuple[str, ...]:
+        """Architectures of the image that the gpu tier was asked for and has not passed on."""
+        return tuple(arch for arch, device in self.gpu_archs.items() if not device)
 
     @property
     def missing(self) -> tuple[CheckResult, ...]:
@@ -115,21 +214,33 @@ class ImageResult:
             "seconds": round(self.seconds, 3),
             "tiers": {tier: dict(counts) for tier in TIERS if (counts := self.tier(tier))},
             "not_run": [{"id": check.id, "reason": check.reason} for check in self.missing],
+            "gpu_archs": self.gpu_archs,
         }
 
 
 def result_from_json(record: Mapping[str, Any]) -> ImageResult:
     """The opposite of :meth:`ImageResult.as_json`; keys of later versions are left out."""
-    checks = tuple(
-        CheckResult(
-            **{**{k: v for k, v in one.items() if k in CheckResult.__slots__}, "classes": tuple(one["classes"])}
-        )
-        for one in record["checks"]
-    )
-    known = {key: value for key, value in record.items() if key in ImageResult.__slots__}
-    for key in ("repo_digests", "notes"):
-        known[key] = tuple(known.get(key, ()))
-    return ImageResult(**{**known, "checks": checks})
+    given = _known(ImageResult, record, ("repo_digests", "notes", "archs"))
+    given["waivers"] = tuple(Waiver(**_known(Waiver, one)) for one in record.get("waivers", ()))
+    given["checks"] = tuple(check_from_json(one) for one in record["checks"])
+    return ImageResult(**given)
+
+
+def check_from_json(record: Mapping[str, Any]) -> CheckResult:
+    """One check of it."""
+    given = _known(CheckResult, record, ("classes", "archs"))
+    given["findings"] = tuple(_finding(one) for one in record.get("findings", ()))
+    return CheckResult(**given)
+
+
+def _finding(record: Mapping[str, Any]) -> Finding:
+    waiver = record.get("waiver")
+    return Finding(**_known(Finding, record) | {"waiver": Waiver(**_known(Waiver, waiver)) if waiver else None})
+
+
+def _known(kind: type[Any], record: Mapping[str, Any], sequences: Sequence[str] = ()) -> dict[str, Any]:
+    given = {key: value for key, value in record.items() if key in kind.__slots__}
+    return given | {key: tuple(given[key]) for key in sequences if key in given}
 
 
 def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:
@@ -139,6 +250,6 @@ def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:
         return ChecksFailed.exit_code
     if any(not result.checks for result in results):
         return NotProven.exit_code
-    if require_gpu and any(result.missing for result in results):
+    if require_gpu and any(result.missing or result.unproven_archs for result in results):
         return NotProven.exit_code
     return 0

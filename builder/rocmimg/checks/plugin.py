@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from rocmimg.checks.api import MARK, Failure, Image, NotApplicable
 from rocmimg.checks.job import CheckJob
-from rocmimg.checks.model import CheckInfo, CheckResult, Status
+from rocmimg.checks.model import CheckInfo, CheckResult, Finding, Waiver
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -59,7 +61,13 @@ def describe(item: pytest.Item) -> CheckInfo:
         classes=said.get("classes", ()),
         title=((getattr(function, "__doc__", "") or "").strip().splitlines() or [""])[0],
         path=str(item.path),
+        digest=_digest(item.path),
     )
+
+
+@cache
+def _digest(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -96,7 +104,11 @@ class Recorder:
         if report.failed:
             why = f"it cannot be read: {report.longreprtext[-_REASON_LIMIT:]}"
             name = Path(report.nodeid).stem
-            self._broken.append(CheckResult(id=name, tier="image", classes=(), status="failed", reason=why))
+            self._broken.append(
+                CheckResult(
+                    id=name, tier="image", classes=(), status="failed", reason=why, findings=(Finding(what=why),)
+                )
+            )
 
 
 def _write(order: CheckJob, result: CheckResult) -> None:
@@ -137,44 +149,71 @@ def pytest_runtest_makereport(
         order = item.config.stash[_ORDER]
         image = item.config.stash[_IMAGE]
         info = describe(item)
-        verdict = _verdict(call)
+        gpu = order.gpu if info.tier == "gpu" else None
         result = CheckResult(
             id=info.id,
             tier=info.tier,
             classes=info.classes,
             title=info.title,
+            status="passed",
+            digest=info.digest,
+            started=datetime.fromtimestamp(call.start, UTC).isoformat(timespec="seconds"),
             seconds=round(call.duration, 4),
+            device=f"{gpu.arch} {gpu.name}".strip() if gpu else "",
+            archs=(gpu.arch,) if gpu else image.expect.archs,
             details=dict(image.notes),
-            **verdict,
         )
-        image.notes.clear()
-        _write(order, waived(result, order, datetime.now(UTC).date()))
+        result = evaluate(result, call.excinfo.value if call.excinfo else None, image.findings, image.unknown)
+        _write(order, waived(result, order.waivers, datetime.now(UTC).date()))
+        image.reset()
     return report
 
 
-def _verdict(call: pytest.CallInfo[None]) -> dict[str, Any]:
-    status: Status
-    if call.excinfo is None:
-        return {"status": "passed"}
-    error = call.excinfo.value
+def evaluate(
+    blank: CheckResult, error: BaseException | None, findings: Sequence[Finding], unknown: Sequence[str]
+) -> CheckResult:
+    """The result of a check that noted ``findings`` and what it could not tell, and ended with ``error`` or without."""
+    found, untold = list(findings), list(unknown)
     if isinstance(error, Failure):
-        return {"status": "failed", "reason": error.what, "cause": error.cause, "cure": error.cure}
-    if isinstance(error, NotApplicable):
-        status, reason = "not-applicable", str(error)
+        found.append(Finding(what=error.what, cause=error.cause, fix=error.fix, path=error.path))
     elif isinstance(error, pytest.skip.Exception):
-        status, reason = "not-run", str(error.msg)
+        untold.append(str(error.msg))
     elif isinstance(error, AssertionError | pytest.fail.Exception):
-        status, reason = "failed", str(error)
-    else:
-        status, reason = "failed", f"the check itself broke: {type(error).__name__}: {error}"
-    return {"status": status, "reason": reason[:_REASON_LIMIT]}
+        found.append(Finding(what=str(error)[:_REASON_LIMIT]))
+    elif error is not None and not isinstance(error, NotApplicable):
+        found.append(Finding(what=f"the check itself broke: {type(error).__name__}: {error}"[:_REASON_LIMIT]))
+    result = replace(blank, findings=tuple(found))
+    if wrong := [one for one in found if one.level == "failure"]:
+        return replace(result, status="failed", reason=_first(wrong), cause=wrong[0].cause, fix=wrong[0].fix)
+    if untold:
+        return replace(result, status="not-run", reason="; ".join(untold)[:_REASON_LIMIT])
+    if isinstance(error, NotApplicable):
+        return replace(result, status="not-applicable", reason=str(error)[:_REASON_LIMIT])
+    return result
 
 
-def waived(result: CheckResult, order: CheckJob, today: date) -> CheckResult:
-    """``result`` with a waiver applied: a failure is borne until the waiver's date, and not a day longer."""
-    waiver = next((waiver for waiver in order.waivers if waiver.check == result.id), None)
-    if waiver is None or result.status != "failed":
+def waived(result: CheckResult, waivers: Sequence[Waiver], today: date) -> CheckResult:
+    """``result`` with waivers applied: a finding is accepted until the waiver's date, and not a day longer."""
+    if result.status != "failed":
         return result
-    if date.fromisoformat(waiver.until) < today:
-        return replace(result, reason=f"{result.reason} (its waiver ended on {waiver.until})")
-    return replace(result, status="waived", reason=f"{waiver.reason} (until {waiver.until}): {result.reason}")
+    findings = tuple(_covered(result.id, one, waivers, today) for one in result.findings)
+    open_ = [one for one in findings if one.level == "failure" and not one.waiver]
+    result = replace(result, findings=findings)
+    if open_:
+        return replace(result, reason=_first(open_), cause=open_[0].cause, fix=open_[0].fix)
+    first = next(one for one in findings if one.waiver)
+    until = f"{first.waiver.reason} (until {first.waiver.until}): " if first.waiver else ""
+    return replace(result, status="waived", reason=until + _first([one for one in findings if one.waiver]))
+
+
+def _covered(check_id: str, finding: Finding, waivers: Sequence[Waiver], today: date) -> Finding:
+    mine = [one for one in waivers if finding.level == "failure" and one.covers(check_id, finding.path)]
+    for one in mine:
+        if one.in_force(today):
+            return replace(finding, waiver=one)
+    return replace(finding, what=f"{finding.what} (its waiver ended on {mine[0].until})") if mine else finding
+
+
+def _first(findings: Sequence[Finding]) -> str:
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return findings[0].what[:_REASON_LIMIT] + more

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg import __version__
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage
-from rocmimg.checks.job import CheckJob, Gpu, Waiver
-from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, result_from_json
+from rocmimg.checks.job import CheckJob, Gpu
+from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, Waiver, check_from_json, result_from_json
 from rocmimg.checks.pytest_process import PytestProcess
 from rocmimg.checks.run_probe import probe
-from rocmimg.checks.suites import command, own_folder
+from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
@@ -102,6 +103,10 @@ class Run:
             seconds=0.0,
             engine=f"{self._engine.info.kind} {self._engine.info.version}",
             device="",
+            archs=subject.plan.cell.archs,
+            suite_version=__version__,
+            suite_digest=suite_digest(self._folders[subject.plan.id]),
+            waivers=tuple(one for one in _waivers(subject) if one.in_force(datetime.now(UTC).date())),
             checks=(),
             reason=subject.reason,
         )
@@ -173,10 +178,7 @@ class Run:
             history=tuple(asdict(entry) for entry in self._engine.history(container_image)),
             container=container.id,
             tiers=tiers,
-            waivers=tuple(
-                Waiver(check=waiver.check, reason=waiver.reason, until=waiver.until)
-                for waiver in subject.plan.cell.config.checks.waivers
-            ),
+            waivers=_waivers(subject),
             gpu=gpu,
             no_gpu=no_gpu,
             probe=scratch / "probe.json",
@@ -190,6 +192,11 @@ class Run:
         return answer
 
 
+def _waivers(subject: ImageUnderTest) -> tuple[Waiver, ...]:
+    declared = subject.plan.cell.config.checks.waivers
+    return tuple(Waiver(check=one.check, reason=one.reason, until=one.until, path=one.path) for one in declared)
+
+
 def run(
     subjects: Sequence[ImageUnderTest], engine: Engine, options: Options, on_result: Callable[[ImageResult], None]
 ) -> list[ImageResult]:
@@ -201,8 +208,8 @@ def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
     """The lines of the plugin; what was announced and has no result was not run."""
     results: dict[str, CheckResult] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
-        record = json.loads(line)
-        results[record["id"]] = CheckResult(**{**record, "classes": tuple(record["classes"])})
+        one = check_from_json(json.loads(line))
+        results[one.id] = one
     if not results:
         raise RocmimgError("the suite did not start", why=ended or "it has no checks", next_step=f"see {log}")
     why = ended or "the suite ended before it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import sys
@@ -22,6 +23,15 @@ def folders(own: Path | None) -> list[Path]:
     """The built-in suite, then the project's own checks."""
     here = Path(__file__).parent
     return [*(here / name for name in _FOLDERS), *([own] if own else [])]
+
+
+def suite_digest(own: Path | None) -> str:
+    """sha256 over every file that a verdict can depend on: the checks, what they call, and the project's own."""
+    seen = hashlib.sha256()
+    for root in (Path(__file__).parent, *([own] if own else [])):
+        for path in sorted(root.rglob("*.py")):
+            seen.update(f"{path.relative_to(root)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return f"sha256:{seen.hexdigest()}"
 
 
 def _options(own: Path | None) -> list[str]:

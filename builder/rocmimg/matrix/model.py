@@ -186,10 +186,12 @@ class Network(Model):
 
 
 class Waiver(Model):
-    """A failed check that is known and borne for a while."""
+    """A failed check that is known and accepted for a while."""
 
     check: Name
-    """Its id: see `rocmimg checks`."""
+    """Its id: see `rocmimg test --list`."""
+    path: str = ""
+    """Pattern of the paths in the image that it is for, as a shell reads it; without one, all that the check finds."""
     reason: str = Field(min_length=1)
     until: Annotated[str, AfterValidator(_iso_date)]
     """The last day, as YYYY-MM-DD; from the next day on the failure counts again."""

@@ -15,6 +15,8 @@ from rocmimg.report.table import print_table
 _SHOWN: Final = {"not-applicable": "n/a", "not-run": "not run"}
 _TOLD: Final = ("failed", "passed", "waived", "not-run")
 _WIDTH: Final = 110
+_FINDINGS: Final = 12
+"""So many of one check with one cause are printed."""
 
 
 def print_progress(result: ImageResult) -> None:
@@ -26,7 +28,7 @@ def print_progress(result: ImageResult) -> None:
 
 
 def print_results(results: Sequence[ImageResult]) -> None:
-    """A table by tier, then each failure with cause and cure, then all that was not proven, and why."""
+    """A table by tier, then each failure with cause and fix, then all that was not proven, and why."""
     rows = []
     for result in results:
         tiers = [_tier(result, tier) for tier in TIERS]
@@ -38,17 +40,28 @@ def print_results(results: Sequence[ImageResult]) -> None:
         for check in result.checks:
             if check.status == "failed":
                 click.echo(f"\n{result.id}: {click.style('FAILED', fg='red', bold=True)} {check.id}  {_classes(check)}")
-                for label, text in (("what", check.reason), ("cause", check.cause), ("cure", check.cure)):
-                    if text:
-                        click.echo(_indented(label, text))
+                _print_findings(check)
             elif check.status == "waived":
                 click.echo(f"\n{result.id}: waived {check.id}: {check.reason}")
+            for finding in check.notes:
+                click.echo(f"\n{result.id}: note, {check.id}: {finding.what}")
     if lines := _missing(results):
         click.echo("\nNot proven:")
         for line in lines:
             click.echo(
                 textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
             )
+
+
+def _print_findings(check: CheckResult) -> None:
+    for (cause, fix), findings in check.wrong.items():
+        for one in findings[:_FINDINGS]:
+            click.echo(_indented("what", one.what))
+        if len(findings) > _FINDINGS:
+            click.echo(_indented("what", f"and {len(findings) - _FINDINGS} more: --json or --html list them all"))
+        for label, text in (("cause", cause), ("fix", fix)):
+            if text:
+                click.echo(_indented(label, text))
 
 
 def _tier(result: ImageResult, tier: str) -> str:
@@ -71,12 +84,19 @@ def _indented(label: str, text: str) -> str:
     return textwrap.fill(text, _WIDTH, initial_indent=f"  {label + ':':<7}", subsequent_indent=" " * 9)
 
 
+def _devices(result: ImageResult) -> str:
+    return ", ".join(dict.fromkeys(device for device in result.gpu_archs.values() if device))
+
+
 def _missing(results: Sequence[ImageResult]) -> list[str]:
     """One line a check and reason, with the cells that it is about."""
     found: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for check in result.missing:
             found.setdefault((check.id, check.reason), []).append(result.id)
+        for arch in result.unproven_archs:
+            if any(result.gpu_archs.values()):
+                found.setdefault((f"gpu on {arch}", f"only {_devices(result)} ran the kernels"), []).append(result.id)
     by_reason: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (check_id, reason), cells in found.items():
         by_reason.setdefault((reason, tuple(cells)), []).append(check_id)

@@ -22,6 +22,8 @@ def write_junit(results: Sequence[ImageResult], path: Path, *, require_gpu: bool
             ("plan digest", result.digest),
             ("engine", result.engine),
             ("device", result.device or "none"),
+            ("suite", f"rocmimg {result.suite_version} {result.suite_digest}".strip()),
+            *((f"gpu {arch}", device or "not proven") for arch, device in result.gpu_archs.items()),
         ):
             suite.add_property(name, value)
         cases = [_case(result.id, check, require_gpu=require_gpu) for check in result.checks]
@@ -39,7 +41,12 @@ def _case(cell: str, check: CheckResult, *, require_gpu: bool) -> TestCase:
     case = TestCase(check.id, f"{cell}.{check.tier}", check.seconds)
     if check.status == "failed":
         failure = Failure(check.reason, " ".join(check.classes) or "check")
-        said = [f"{label}: {text}" for label, text in (("cause", check.cause), ("cure", check.cure)) if text]
+        said = [
+            f"{label}: {text}"
+            for (cause, fix), findings in check.wrong.items()
+            for label, text in (*(("what", one.what) for one in findings), ("cause", cause), ("fix", fix))
+            if text
+        ]
         failure.text = "\n".join((*said, *(f"\n{source}:\n{text}" for source, text in check.evidence.items())))
         case.result = [failure]
     elif check.status == "not-run" and require_gpu:

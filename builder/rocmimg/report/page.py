@@ -94,6 +94,7 @@ def write_page(results: Sequence[ImageResult], path: Path) -> None:
             "groups": {status: [c for c in result.checks if c.status == status] for status in _ORDER},
             "tiers": [(tier, _tally(result.checks, tier)) for tier in TIERS],
             "not_run": _by_reason(result.missing),
+            "notes": [(check, note) for check in result.checks for note in check.notes],
             "bars": bars(result.coverage),
         }
         for result in results

@@ -20,7 +20,7 @@ def test_exactly_the_check_of_a_fault_fails(fault: Fault, judge, faulty):
         c.reason for c in result.failures
     ] or result.reason
     (failure,) = result.failures
-    assert fault.says in f"{failure.reason} {failure.cause} {failure.cure}"
+    assert fault.says in f"{failure.reason} {failure.cause} {failure.fix}"
     assert failure.cause
-    assert failure.cure
+    assert failure.fix
     assert failure.classes == fault.classes

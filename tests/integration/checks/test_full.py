@@ -73,4 +73,4 @@ RUN pip uninstall --yes sglang \\
     status, checks = judge("third-party", "import")
     assert status == "failed"
     assert "finds no package but the folder /sgl-workspace/sglang" in checks["origin"]["reason"]
-    assert "editable_mode=compat" in checks["origin"]["cure"]
+    assert "editable_mode=compat" in checks["origin"]["fix"]

@@ -44,7 +44,7 @@ def page(tmp_path_factory, lab_subject, host_engine):
     options = Options(tiers=("image", "import", "gpu"), results=folder)
     (result,) = run([lab_subject], host_engine, options, lambda _: None)
     reason = "/opt/" + "x" * 300
-    long = CheckResult(id="x", tier="image", classes=("F23",), status="failed", reason=reason, cause="c", cure="d")
+    long = CheckResult(id="x", tier="image", classes=("F23",), status="failed", reason=reason, cause="c", fix="d")
     packages = {"a-package-with-a-rather-long-name": {f"gfx{n}": 1 << 20 for n in range(900, 930)}}
     coverage = {**result.coverage, "packages": packages | result.coverage["packages"]}
     write_page([replace(result, checks=(*result.checks, long), coverage=coverage)], folder / "page.html")

@@ -43,7 +43,7 @@ def test_a_default_editable_install_is_found_with_cause_and_cure(seeded):
     assert result["status"] == "failed"
     assert "from /sgl-workspace, `import labkernels` finds no package but the folder" in failed["origin"]["reason"]
     assert "editable install" in failed["origin"]["cause"]
-    assert "editable_mode=compat" in failed["origin"]["cure"]
+    assert "editable_mode=compat" in failed["origin"]["fix"]
 
 
 def test_the_macro_installs_it_so_that_it_is_found(seeded):

@@ -71,7 +71,7 @@ def test_a_broken_compiler_is_found(faulty, judge, fault, fails):
     assert {check.id for check in result.failures} == fails
     assert fault.says in "".join(check.reason for check in result.failures)
     assert all(check.cause or check.reason for check in result.failures)
-    assert all(check.cure for check in result.failures)
+    assert all(check.fix for check in result.failures)
 
 
 @pytest.fixture

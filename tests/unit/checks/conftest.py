@@ -7,6 +7,8 @@ import pytest
 
 from rocmimg.checks.api import Failure, Image, NotApplicable
 from rocmimg.checks.job import CheckJob
+from rocmimg.checks.model import CheckResult
+from rocmimg.checks.plugin import evaluate
 from rocmimg.plan.expected import ExpectedComponent, ExpectedImage
 
 COMPONENT = ExpectedComponent(
@@ -49,14 +51,15 @@ def verdict(order) -> Callable[..., tuple[str, str]]:
         for name, found in sections.items():
             probe[name] = {**probe[name], **found} if isinstance(found, dict) and "error" not in found else found
         given = order.model_copy(update={"planned": plan, "detail": {**DETAIL, **(detail or {})}})
+        image = Image(given, probe)
+        error = None
         try:
-            check(Image(given, probe))
-        except Failure as failure:
-            return ("failed" if failure.cause and failure.cure else "failed without cause or cure"), failure.what
-        except NotApplicable as reason:
-            return "not-applicable", str(reason)
-        except pytest.skip.Exception as reason:
-            return "not-run", str(reason)
-        return "passed", ""
+            check(image)
+        except (Failure, NotApplicable, pytest.skip.Exception) as ended:
+            error = ended
+        blank = CheckResult(id="c", tier="image", classes=(), status="passed")
+        result = evaluate(blank, error, image.findings, image.unknown)
+        unsaid = any(one.level == "failure" and not (one.cause and one.fix) for one in result.findings)
+        return f"{result.status} without cause or fix" if unsaid else result.status, result.reason
 
     return judged

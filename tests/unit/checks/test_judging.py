@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from rocmimg.checks.job import Waiver
-from rocmimg.checks.model import CheckResult, ImageResult, exit_code, result_from_json
-from rocmimg.checks.plugin import waived
+from rocmimg.checks.api import Failure, NotApplicable
+from rocmimg.checks.model import CheckResult, Finding, ImageResult, Waiver, exit_code, result_from_json
+from rocmimg.checks.plugin import evaluate, waived
 from rocmimg.checks.run import store
 from rocmimg.checks.suites import listed, own_folder
 from rocmimg.errors import ConfigError
@@ -25,14 +25,48 @@ def image(*checks, **more):
     return ImageResult(**{**given, **more}, checks=checks)
 
 
-def test_a_waiver_is_borne_to_the_end_of_its_day(order):
-    known = order.model_copy(update={"waivers": (Waiver(check="origin", reason="sglang#1", until="2026-06-30"),)})
-    failed = check("failed", reason="wrong")
-    assert waived(failed, known, date(2026, 6, 30)).status == "waived"
-    late = waived(failed, known, date(2026, 7, 1))
-    assert (late.status, late.reason) == ("failed", "wrong (its waiver ended on 2026-06-30)")
+def found(*paths, check_id="origin"):
+    """A result that failed with one finding at each path."""
+    findings = tuple(Finding(what=f"{path} is wrong", path=path, cause="c", fix="f") for path in paths)
+    return evaluate(check("passed", check_id), None, findings, ())
+
+
+def test_a_waiver_counts_to_the_end_of_its_day():
+    known = (Waiver(check="origin", reason="sglang#1", until="2026-06-30"),)
+    assert waived(found("/a"), known, date(2026, 6, 30)).status == "waived"
+    late = waived(found("/a"), known, date(2026, 7, 1))
+    assert (late.status, late.reason) == ("failed", "/a is wrong (its waiver ended on 2026-06-30)")
     assert waived(check("passed"), known, date(2026, 6, 30)).status == "passed"
-    assert waived(check("failed", "other"), known, date(2026, 6, 30)).status == "failed"
+    assert waived(found("/a", check_id="other"), known, date(2026, 6, 30)).status == "failed"
+
+
+def test_a_waiver_with_a_path_does_not_hide_what_comes_later():
+    known = (Waiver(check="origin", reason="bitsandbytes#1", until="2026-06-30", path="/site/bnb/*.so"),)
+    day = date(2026, 6, 1)
+    accepted = waived(found("/site/bnb/a.so", "/site/bnb/b.so"), known, day)
+    assert (accepted.status, accepted.waivers) == ("waived", known)
+    both = waived(found("/site/bnb/a.so", "/site/new/c.so"), known, day)
+    assert (both.status, both.reason) == ("failed", "/site/new/c.so is wrong")
+    assert [bool(one.waiver) for one in both.findings] == [True, False]
+
+
+def test_everything_is_told_not_only_the_first():
+    result = found("/a", "/b", "/c")
+    assert result.reason == "/a is wrong (and 2 more)"
+    assert [one.path for one in result.findings] == ["/a", "/b", "/c"]
+
+
+@pytest.mark.parametrize(
+    ("error", "findings", "unknown", "status"),
+    [(None, (), (), "passed"), (None, ("failure",), (), "failed"), (None, ("note",), (), "passed"),
+     (None, (), ("no reader",), "not-run"), (None, ("failure",), ("no reader",), "failed"),
+     (Failure("w", "c", "f"), (), (), "failed"), (NotApplicable("none"), (), (), "not-applicable"),
+     (NotApplicable("none"), ("failure",), (), "failed"), (NotApplicable("none"), (), ("no reader",), "not-run"),
+     (AssertionError("x"), (), (), "failed"), (KeyError("x"), (), (), "failed")],
+)  # fmt: skip
+def test_what_a_check_noted_and_how_it_ended_make_its_status(error, findings, unknown, status):
+    noted = [Finding(what="w", level=level) for level in findings]
+    assert evaluate(check("passed"), error, noted, unknown).status == status
 
 
 @pytest.mark.parametrize(
@@ -48,12 +82,26 @@ def test_status_and_exit_code(checks, status, plain, gpu):
     assert exit_code([result], require_gpu=True) == gpu
 
 
+def test_one_gpu_does_not_prove_the_other_archs():
+    on = {"tier": "gpu", "device": "gfx942 MI300X", "archs": ("gfx942",)}
+    result = image(check("passed"), check("passed", "gpu-gemm", **on), archs=("gfx942", "gfx950"))
+    assert result.gpu_archs == {"gfx942": "gfx942 MI300X", "gfx950": ""}
+    assert (result.unproven_archs, result.status) == (("gfx950",), "not-run")
+    assert exit_code([result], require_gpu=True) == 10
+    assert replace(result, archs=("gfx942",)).status == "passed"
+    assert image(check("passed"), archs=("gfx942", "gfx950")).status == "passed"  # the tier was not asked for
+
+
 def test_a_result_survives_its_file():
-    result = image(check("failed", reason="r", cause="c", cure="d"), check("not-run", "gpu", reason="no AMD GPU"))
+    result = image(
+        waived(found("/a", "/b"), (Waiver(check="origin", reason="r", until="2999-01-01", path="/b"),), date.today()),
+check("failed", "x", reason="r", cause="c", fix="d"), check("not-run", "gpu", reason="no AMD GPU"),
+        archs=("gfx942",), waivers=(Waiver(check="origin", reason="r", until="2999-01-01"),),
+    )  # fmt: skip
     stored = json.loads(json.dumps(result.as_json()))
     assert result_from_json(stored) == result
     assert stored["not_run"] == [{"id": "gpu", "reason": "no AMD GPU"}]
-    assert stored["tiers"]["import"] == {"failed": 1, "not-run": 1}
+    assert stored["tiers"]["import"] == {"failed": 2, "not-run": 1}
     assert result_from_json({**stored, "of a later version": 1}) == result
 
 

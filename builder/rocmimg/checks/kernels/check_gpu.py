@@ -47,8 +47,8 @@ def _judge(image: Image, proof: KernelSession, result: KernelResult) -> None:
     if result.hung or result.crashed:
         image.note(evidence={"the process": result.output, **proof.evidence})
     if result.status == "failed":
-        cause, cure = "", "compare the versions in the image with those of the last image that passed"
+        cause, fix = "", "compare the versions in the image with those of the last image that passed"
         if result.hung or result.crashed:
             cause = result.output.splitlines()[-1] if result.output else ""
-            cure = "read the kernel log and the GPU's state that are attached before anybody uses the GPU again"
-        fail(result.reason, cause=cause, cure=cure)
+            fix = "read the kernel log and the GPU's state that are attached before anybody uses the GPU again"
+        fail(result.reason, cause=cause, fix=fix)

@@ -25,7 +25,7 @@ def check_hip(image: Image, name: str) -> None:
         image,
         "hip",
         name,
-        cure="build the image with one ROCm: hipcc, its clang and the device libraries belong together, and nothing "
+        fix="build the image with one ROCm: hipcc, its clang and the device libraries belong together, and nothing "
         "may set another offload architecture (HIPCC_COMPILE_FLAGS_APPEND, HCC_AMDGPU_TARGET)",
     )
 
@@ -37,12 +37,12 @@ def check_triton(image: Image, name: str) -> None:
         image,
         "triton",
         name,
-        cure="install one Triton whose AMD backend knows this architecture, no second distribution over it, and set no "
+        fix="install one Triton whose AMD backend knows this architecture, no second distribution over it, and set no "
         "other architecture (TRITON_OVERRIDE_ARCH)",
     )
 
 
-def _judge(image: Image, language: Language, name: str, *, cure: str) -> None:
+def _judge(image: Image, language: Language, name: str, *, fix: str) -> None:
     attempts = session_of(image).of(language, name)
     skipped = {one.arch: one.skipped for one in attempts if one.skipped}
     image.note(
@@ -53,7 +53,7 @@ def _judge(image: Image, language: Language, name: str, *, cure: str) -> None:
     )
     for one in attempts:
         if one.problem:
-            fail(f"{name} for {one.arch}: {one.problem}", cause=one.output, cure=cure)
+            fail(f"{name} for {one.arch}: {one.problem}", cause=one.output, fix=fix)
     if len(skipped) == len(attempts):
         not_applicable("; ".join(dict.fromkeys(skipped.values())))
     if unread := next((one.unread for one in attempts if one.unread), ""):

@@ -26,7 +26,7 @@ def check_amdgpu_ids(image: Image) -> None:
             fail(
                 f"{library['path']} reads {' or '.join(library['amdgpu_ids']) or 'amdgpu.ids'}, which is not there",
                 cause="the package with the table (libdrm-common, libdrm-amdgpu-common) is not in the final image",
-                cure="install it: without the table every GPU is an `AMD Radeon Graphics`, and tuning files that are "
+                fix="install it: without the table every GPU is an `AMD Radeon Graphics`, and tuning files that are "
                 "keyed by name are missed",
             )
         text = files["amdgpu_ids"][tables[0]].upper()
@@ -35,5 +35,5 @@ def check_amdgpu_ids(image: Image) -> None:
                 fail(
                     f"{tables[0]} has no {device} ({product}, {arch})",
                     cause="the table is older than the GPU",
-                    cure="take the table of a newer libdrm, or ROCm's own (libdrm-amdgpu-common)",
+                    fix="take the table of a newer libdrm, or ROCm's own (libdrm-amdgpu-common)",
                 )

@@ -21,13 +21,13 @@ def check_arch_code(image: Image) -> None:
             fail(
                 f"{one['path']} has no code for {', '.join(missing)}; it has {', '.join(sorted(found))}",
                 cause="it was compiled without that --offload-arch; without any and without a GPU, hipcc takes gfx906",
-                cure="pass the archs to every step that compiles (GPU_ARCHS, PYTORCH_ROCM_ARCH, --offload-arch)",
+                fix="pass the archs to every step that compiles (GPU_ARCHS, PYTORCH_ROCM_ARCH, --offload-arch)",
             )
         if foreign := sorted(arch for arch in found - wanted if not arch.endswith("-generic")):
             fail(
                 f"{one['path']} has code for {', '.join(foreign)} too; the image is for {', '.join(sorted(wanted))}",
                 cause="the build took a list of archs that is not this cell's",
-                cure="pass the cell's archs to it: the image is larger than it needs to be, and took longer",
+                fix="pass the cell's archs to it: the image is larger than it needs to be, and took longer",
             )
     if unreadable := [
         one for one in files["unreadable"] if any(one["path"].startswith(c.checkout) for c in kernels.values())
@@ -51,7 +51,7 @@ def check_prebuilt(image: Image) -> None:
                 f"{component.name} has no shared object with GPU code",
                 cause="its build skipped the kernels: some releases compile them in build_ext only, not in an editable "
                 "install or `setup.py develop`",
-                cure="run `setup.py build_ext --inplace` with PREBUILD_KERNELS=1 before the install",
+                fix="run `setup.py build_ext --inplace` with PREBUILD_KERNELS=1 before the install",
             )
 
 
@@ -66,6 +66,6 @@ def check_tensile(image: Image) -> None:
             fail(
                 f"{folder} has nothing for {', '.join(missing)}; it has {', '.join(archs) or 'no arch at all'}",
                 cause="the packages were installed for other GPUs",
-                cure="install the device packages of these archs, or another base",
+                fix="install the device packages of these archs, or another base",
             )
     image.note(folders=folders)

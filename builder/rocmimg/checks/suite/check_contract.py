@@ -34,7 +34,7 @@ def check_contract(image: Image) -> None:
             fail(
                 f"{'; '.join(map(str, differences[:_SHOWN]))}{more}",
                 cause=f"the image holds another {names.package} than its pin, or its build left something out",
-                cure="compare the checkout in the image with the pin; `rocmimg test --json` lists every name",
+                fix="compare the checkout in the image with the pin; `rocmimg test --json` lists every name",
             )
         untold += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
     if untold:

@@ -24,7 +24,7 @@ def check_cuda_distributions(image: Image) -> None:
         fail(
             ", ".join(f"{one['name']} {one['version']}" for one in found),
             cause="the resolver took a CUDA build of something, mostly of torch",
-            cure="install with the base's constraints (`keep: [torch, ...]`) or --no-deps",
+            fix="install with the base's constraints (`keep: [torch, ...]`) or --no-deps",
         )
 
 
@@ -41,7 +41,7 @@ def check_cuda_libraries(image: Image) -> None:
                 fail(
                     f"{one['path']} needs {', '.join(needs)}",
                     cause="it is a build for CUDA",
-                    cure=f"build {one['owner']} from source for ROCm, or install its ROCm wheel",
+                    fix=f"build {one['owner']} from source for ROCm, or install its ROCm wheel",
                 )
 
 
@@ -60,7 +60,7 @@ def check_torch_build(image: Image) -> None:
     if image.expect.torch == "cpu":
         not_applicable(f"images.yaml asks for a CPU build (checks.torch), and torch {version} is none for CUDA")
     if found and found["error"]:
-        fail(f"torch {version} cannot be imported: {found['error']}", cause="see the check `import`", cure="mend that")
+        fail(f"torch {version} cannot be imported: {found['error']}", cause="see the check `import`", fix="mend that")
     if not hip:
         _wrong(f"torch {version} has no HIP")
 
@@ -69,6 +69,6 @@ def _wrong(what: str) -> None:
     fail(
         what,
         cause="a later `pip install` resolved torch anew and replaced the base's ROCm build",
-        cure="`keep: [torch, torchvision, torchaudio, triton]` in images.yaml, so that every pip has the base's as a "
+        fix="`keep: [torch, torchvision, torchaudio, triton]` in images.yaml, so that every pip has the base's as a "
         "constraint",
     )

@@ -21,7 +21,7 @@ def check_device_groups(image: Image) -> None:
         fail(
             f"{user} is not in {' and '.join(missing)}",
             cause="/dev/kfd and /dev/dri belong to these groups; without them the runtime sees no GPU",
-            cure=f"in the image: groupadd what is missing, usermod -aG {','.join(missing)} {user}; the host's numbers "
+            fix=f"in the image: groupadd what is missing, usermod -aG {','.join(missing)} {user}; the host's numbers "
             "can differ, so run with --group-add and the numeric ids",
         )
 
@@ -36,5 +36,5 @@ def check_device_access(image: Image) -> None:
         fail(
             "/dev/kfd cannot be opened by the image's user",
             cause="the host's group ids are not the image's",
-            cure="run with --group-add and the numeric group of the host's /dev/kfd",
+            fix="run with --group-add and the numeric group of the host's /dev/kfd",
         )

@@ -31,7 +31,7 @@ def check_build_variables(image: Image) -> None:
         fail(
             f"{', '.join(sorted(left))} of the build is in every container",
             cause="an ENV instruction outlives the build step that it was for",
-            cure="set it in the RUN that needs it",
+            fix="set it in the RUN that needs it",
         )
 
 
@@ -43,7 +43,7 @@ def check_arch_variables(image: Image) -> None:
             fail(
                 f"{name}={value} names {', '.join(foreign)}; the image is for {', '.join(image.expect.archs)}",
                 cause="the base or another target set it; what compiles in the container would compile for those too",
-                cure=f"declare {name} under `env` of the target",
+                fix=f"declare {name} under `env` of the target",
             )
 
 
@@ -62,5 +62,5 @@ def check_gfx_override(image: Image) -> None:
             fail(
                 f"{place}: {OVERRIDE}={env[OVERRIDE]!r}",
                 cause="the runtime takes every GPU for that one, and refuses an empty value",
-                cure="remove it; who needs it sets it for a container",
+                fix="remove it; who needs it sets it for a container",
             )

@@ -25,7 +25,7 @@ def check_import(image: Image) -> None:
         fail(
             f"import {component.module}: {error}",
             cause=found[component.module].get("trace", "").strip().rpartition("\n")[2] or "the import does not end",
-            cure="the trace is in the report's details; `docker run` the image and import it there",
+            fix="the trace is in the report's details; `docker run` the image and import it there",
         )
     image.note(seconds={name: round(one["seconds"], 2) for name, one in found.items()})
     if waiting:
@@ -46,5 +46,5 @@ def check_capabilities(image: Image) -> None:
             fail(
                 f"{component.module} has no {', '.join(found['missing'])}",
                 cause="another release than the one that is needed, or an import that hid an error and stopped",
-                cure="pin a release that has it: `rocmimg capability` finds one",
+                fix="pin a release that has it: `rocmimg capability` finds one",
             )

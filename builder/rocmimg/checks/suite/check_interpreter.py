@@ -10,6 +10,6 @@ def check_interpreter(image: Image) -> None:
         fail(
             image.probe.error,
             cause=f"`{image.expect.python}` is not in the image, or does not run there",
-            cure="install it in the base, or name the right one with the key `python`",
+            fix="install it in the base, or name the right one with the key `python`",
         )
     image.note(**image.probe["interpreter"])

@@ -10,7 +10,7 @@ def check_jit_locks(image: Image) -> None:
         fail(
             f"{locks[0]}" + (f" and {len(locks) - 1} more" if len(locks) > 1 else ""),
             cause="a build step was ended while it compiled; the first request waits for a lock that nobody holds",
-            cure="remove it in the step that made it",
+            fix="remove it in the step that made it",
         )
 
 
@@ -22,5 +22,5 @@ def check_jit_folders(image: Image) -> None:
         fail(
             f"{', '.join(closed)} cannot be written to by {image.probe['surroundings']['user'] or 'the image user'}",
             cause="the folder belongs to another user; kernels would be compiled at every start, or not at all",
-            cure="give it to the image's user, or point the variable that names it elsewhere",
+            fix="give it to the image's user, or point the variable that names it elsewhere",
         )

@@ -23,7 +23,7 @@ def check_missing_libraries(image: Image) -> None:
             fail(
                 f"{one['path']}: {one['error']}",
                 cause="the package that has it is not in the final image, or its folder is not on the loader's path",
-                cure="install it there, or add its folder to /etc/ld.so.conf.d and run ldconfig",
+                fix="install it there, or add its folder to /etc/ld.so.conf.d and run ldconfig",
             )
 
 
@@ -38,5 +38,5 @@ def check_unbound_symbols(image: Image) -> None:
                 cause="it was built against another release of torch or of a library than the image has"
                 if "undefined symbol" in error or "version" in error
                 else "it does not survive being loaded",
-                cure="build it again after the last step that changes torch",
+                fix="build it again after the last step that changes torch",
             )

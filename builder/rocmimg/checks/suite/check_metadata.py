@@ -12,5 +12,5 @@ def check_metadata(image: Image) -> None:
             fail(
                 f"{one['name']} {one['version']}: {lost} of {one['requires_written']} requirements are lost",
                 cause="METADATA was edited and a line of its header is none: every parser stops there",
-                cure="change the one Requires-Dist line and keep its key",
+                fix="change the one Requires-Dist line and keep its key",
             )

@@ -18,10 +18,10 @@ def check_origin(image: Image) -> None:
                     f"{place}, `import {module}` finds no package but the folder {found['locations'][0]}",
                     cause="a folder of that name wins as an empty namespace package over the editable install, whose "
                     "finder (setuptools >= 64) stands behind the path",
-                    cure="install it with --config-settings editable_mode=compat",
+                    fix="install it with --config-settings editable_mode=compat",
                 )
             fail(
                 f"{place}, there is no module {module}",
                 cause=found["error"] or "it is not installed for this interpreter",
-                cure="install it in the final image, for the interpreter that `python` names",
+                fix="install it in the final image, for the interpreter that `python` names",
             )

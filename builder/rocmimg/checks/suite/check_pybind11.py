@@ -17,5 +17,5 @@ def check_pybind11(image: Image) -> None:
         fail(
             "; ".join(f"{version}: {paths[0]}" for version, paths in sorted(versions.items())),
             cause="they were built with different releases of pybind11: types of one are unknown to the other",
-            cure="pin one pybind11 for all build steps (`tools`)",
+            fix="pin one pybind11 for all build steps (`tools`)",
         )

@@ -31,5 +31,5 @@ def check_rdma_abi(image: Image) -> None:
             fail(
                 f"{one['path']} is for ABI {one['abi']}; libibverbs has {has}",
                 cause="the driver and rdma-core come from different releases: libibverbs passes it over without a word",
-                cure="install both from one source",
+                fix="install both from one source",
             )

@@ -35,7 +35,7 @@ def check_duplicate_libraries(image: Image) -> None:
                 f"{stem} is loaded {len(found)} times: {', '.join(sorted(found.values()))}",
                 cause="torch brings a copy of its own beside ROCm's; each initializes the driver for itself, and "
                 "device_count() can become 0",
-                cure="replace one copy by a link to the other",
+                fix="replace one copy by a link to the other",
             )
     image.note(libraries=sorted(copies))
 
@@ -58,5 +58,5 @@ def check_vendored_hip(image: Image) -> None:
                 fail(
                     " and ".join(f"{copy['path']} (build {copy['build_id'][:12]})" for copy in (one, other)),
                     cause="torch loads its own copy first, everything built here was linked with the other",
-                    cure="install the torch wheel of the base's ROCm release",
+                    fix="install the torch wheel of the base's ROCm release",
                 )

@@ -18,7 +18,7 @@ def check_environment(image: Image) -> None:
             f"{name} is not set" if value is None else f"{name} is {value!r}, not {image.expect.env[name]!r}"
             for name, value in wrong.items()
         )
-        fail(told, cause="a later instruction or a template changed it", cure="declare it under `env` alone; rebuild")
+        fail(told, cause="a later instruction or a template changed it", fix="declare it under `env` alone; rebuild")
 
 
 @check("entry", tier="image")
@@ -33,7 +33,7 @@ def check_entry(image: Image) -> None:
     }
     wrong = [f"{what} is {is_!r}, not {wanted!r}" for what, (is_, wanted) in pairs.items() if is_ != wanted]
     if wrong:
-        fail("; ".join(wrong), cause="a template overrides it, or the image is older than images.yaml", cure="rebuild")
+        fail("; ".join(wrong), cause="a template overrides it, or the image is older than images.yaml", fix="rebuild")
 
 
 @check("labels", tier="image")
@@ -45,14 +45,14 @@ def check_labels(image: Image) -> None:
         fail(
             ", ".join(f"{name} is {labels.get(name)!r}, not {image.expect.labels[name]!r}" for name in wrong),
             cause="the image was built from another images.yaml, or not by `rocmimg build`",
-            cure="rebuild it",
+            fix="rebuild it",
         )
     digest = labels.get("io.rocmimg.plan", "")
     if image.expect.digest and digest != image.expect.digest:
         fail(
             f"the image is of plan {digest[:19] or 'unknown'}, images.yaml is of plan {image.expect.digest[:19]}",
             cause="something that it is built from was changed after it was built",
-            cure=f"`rocmimg plan {image.expect.cell}` says what; rebuild it",
+            fix=f"`rocmimg plan {image.expect.cell}` says what; rebuild it",
         )
 
 

@@ -29,12 +29,12 @@ def check_shell_variables(image: Image) -> None:
             fail(
                 f"{', '.join(only)}: set in {place} only",
                 cause="`docker run IMAGE command`, exec and Kubernetes start no such shell",
-                cure="declare it under `env`, so that it becomes an ENV instruction",
+                fix="declare it under `env`, so that it becomes an ENV instruction",
             )
         changed = sorted(n for n, v in env.items() if n in own and n.endswith("PATH") and n != "PATH" and own[n] != v)
         if changed:
             fail(
                 f"{', '.join(f'{name} becomes {env[name]}' for name in changed)} in {place} only",
                 cause="`docker run IMAGE command`, exec and Kubernetes start no such shell",
-                cure="declare it under `env`, so that it becomes an ENV instruction",
+                fix="declare it under `env`, so that it becomes an ENV instruction",
             )

@@ -23,13 +23,13 @@ def check_size(image: Image) -> None:
         fail(
             f"the image has {size // MIB} MiB, {limit} are allowed",
             cause=f"its largest layer has {layers[0]['size'] // MIB} MiB: {layers[0]['created_by'][:120]}",
-            cure="leave toolchains and sources in the component's stage; or raise checks.max_image_mib",
+            fix="leave toolchains and sources in the component's stage; or raise checks.max_image_mib",
         )
     if layer_limit and layers and layers[0]["size"] > layer_limit * MIB:
         fail(
             f"a layer has {layers[0]['size'] // MIB} MiB, {layer_limit} are allowed: {layers[0]['created_by'][:120]}",
             cause="a layer is pulled and unpacked as one piece",
-            cure="install less in that step, or split it; or raise checks.max_layer_mib",
+            fix="install less in that step, or split it; or raise checks.max_layer_mib",
         )
 
 
@@ -41,5 +41,5 @@ def check_leftovers(image: Image) -> None:
         fail(
             "; ".join(f"{one['kind']}: {one['bytes'] // MIB} MiB in {one['paths'][0]}" for one in left),
             cause="what a step downloads stays in its layer; removing it in a later step does not help",
-            cure="remove it in the same RUN (rm -rf /var/lib/apt/lists/*, pip --no-cache-dir), or use a cache mount",
+            fix="remove it in the same RUN (rm -rf /var/lib/apt/lists/*, pip --no-cache-dir), or use a cache mount",
         )

@@ -31,6 +31,6 @@ def check_symbol_versions(image: Image) -> None:
                     f"{one['path']} needs {match[0]}; the image's {_HOME[match[1]]} ends at "
                     f"{match[1]}_{'.'.join(map(str, has[match[1]]))}",
                     cause="it was built on a newer distribution than the base",
-                    cure=f"take a wheel of {one['owner']} for this base's manylinux tag, or build it here",
+                    fix=f"take a wheel of {one['owner']} for this base's manylinux tag, or build it here",
                 )
     image.note(**{name: ".".join(map(str, number)) for name, number in has.items()})

@@ -14,13 +14,13 @@ def check_triton_owners(image: Image) -> None:
         fail(
             f"{names} are all installed in the folder triton",
             cause="under different names pip does not know that one replaces the other; the files are a mixture",
-            cure="uninstall all of them, then install one",
+            fix="uninstall all of them, then install one",
         )
     if wrong := image.probe["overwritten"]:
         fail(
             f"{wrong[0]['path']}: {wrong[0]['how']} than {names} installed"
             + (f", and {len(wrong) - 1} more" if wrong[1:] else ""),
             cause="another distribution, or a copy, was laid over it; or a component's setup.py replaced Triton",
-            cure="install Triton last and once; AITER_USE_SYSTEM_TRITON=1 for AITER",
+            fix="install Triton last and once; AITER_USE_SYSTEM_TRITON=1 for AITER",
         )
     image.note(triton=names)

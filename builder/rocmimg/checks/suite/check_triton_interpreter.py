@@ -26,12 +26,12 @@ def check_triton_interpreter(image: Image) -> None:
     done = image.container.exec(
         [image.expect.python, f"{_FOLDER}/{_SCRIPT}"], env={"TRITON_INTERPRET": "1"}, timeout=_LIMIT_S
     )
-    cure = "install the Triton that this torch was released with"
+    fix = "install the Triton that this torch was released with"
     if done.timed_out:
-        fail(f"the kernel hangs: ended after {_LIMIT_S:.0f} s", cause="torch and Triton do not fit", cure=cure)
+        fail(f"the kernel hangs: ended after {_LIMIT_S:.0f} s", cause="torch and Triton do not fit", fix=fix)
     if done.exit_code:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        fail(f"the kernel does not run: {' '.join(last)}", cause="torch and Triton do not fit", cure=cure)
+        fail(f"the kernel does not run: {' '.join(last)}", cause="torch and Triton do not fit", fix=fix)
     said = json.loads(done.stdout.splitlines()[-1])
     image.note(**said)
     # `not <=` so that NaN, with which nothing compares, does not pass.
@@ -39,5 +39,5 @@ def check_triton_interpreter(image: Image) -> None:
         fail(
             f"rmsnorm is wrong by {said['error']:.2g} (relative), {_TOLERANCE:g} is allowed",
             cause="Triton's interpreter and torch disagree about memory or types",
-            cure=cure,
+            fix=fix,
         )

@@ -46,7 +46,7 @@ def _wrong(what: str) -> None:
     fail(
         what,
         cause="SETUPTOOLS_SCM_PRETEND_VERSION of one project was still set while another was installed",
-        cure="set it for the one command that needs it, as SETUPTOOLS_SCM_PRETEND_VERSION_FOR_<NAME>",
+        fix="set it for the one command that needs it, as SETUPTOOLS_SCM_PRETEND_VERSION_FOR_<NAME>",
     )
 
 
@@ -62,7 +62,7 @@ def check_pins(image: Image) -> None:
             fail(
                 f"{name} is at {head[:12]}, the pin is {pinned[name][:12]}",
                 cause="the image is older than the pin, or a step checked something else out",
-                cure="rebuild it",
+                fix="rebuild it",
             )
     image.note(heads=heads)
     if moving := sorted(name for name in heads if not _COMMIT.fullmatch(pinned[name])):
