@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 import traceback
@@ -12,6 +11,7 @@ from typing import Final
 import click
 
 from rocmimg import __version__
+from rocmimg.cli.groups import LazyGroup
 from rocmimg.errors import DiskFullError, RocmimgError
 
 INTERRUPTED: Final = 130
@@ -22,7 +22,6 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("Describe", "List the cells of the matrix."),
     "render": ("Describe", "Print or write Dockerfiles."),
     "explain": ("Describe", "Show where each value of a cell comes from."),
-    "schema": ("Describe", "Print the JSON schema of images.yaml."),
     "diff": ("Describe", "Compare two cells, or one cell at two versions of the matrix."),
     "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),
     "check": ("Check before the build", "Run every check that needs no build."),
@@ -35,8 +34,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "checks": ("Build and prove", "List what `rocmimg test` checks."),
     "kernels": ("Build and prove", "Run kernels that images compiled ahead of time."),
     "doctor": ("Set up", "Check the engine and this machine."),
-    "ci": ("Set up", "Write a pipeline for GitHub, GitLab or Buildkite."),
-    "bake": ("Set up", "Write docker-bake.json for any BuildKit."),
+    "export": ("Set up", "Write a CI pipeline, a docker-bake.json, or the schema of images.yaml."),
     "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),
     "push": ("Publish", "Push candidates, and the results of checks."),
     "pull": ("Publish", "Bring candidates to this engine."),
@@ -47,36 +45,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"rocmimg.cli.{cmd_name.replace('-', '_')}")
-        command = module.command
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            import difflib
-
-            close = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        for section in dict.fromkeys(section for section, _ in VERBS.values()):
-            with formatter.section(section):
-                formatter.write_dl([(verb, text) for verb, (s, text) in VERBS.items() if s == section])
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option("--debug", is_flag=True, envvar="ROCMIMG_DEBUG", help="Show tracebacks.")
 @click.version_option(__version__, prog_name="rocmimg")
 def cli(debug: bool) -> None:

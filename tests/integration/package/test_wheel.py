@@ -57,4 +57,4 @@ def test_the_check_suite_is_in_it(run):
 
 
 def test_the_schema_is_in_it(run):
-    assert "BUILD_AITER_ALL" in run("schema")
+    assert "BUILD_AITER_ALL" in run("export", "schema")

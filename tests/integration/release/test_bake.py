@@ -116,7 +116,7 @@ def test_bake_and_build_make_the_same_images(
     )
     recipe(components, "upfiles", "RUN cat /data/lower > /data/upper && echo more >> /data/upper")
     copy_image(host_engine, small_base, second)
-    assert run(["bake", "--output", "bake"]) == 0
+    assert run(["export", "bake", "--output", "bake"]) == 0
     assert run(["build", "--target", "upper"]) == 0
     names = [f"rocmimg-test/rocmimg:dev-{target}-mi30x" for target in ("lower", "upper")]
     try:

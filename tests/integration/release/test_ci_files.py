@@ -43,7 +43,7 @@ def actionlint(path: Path) -> list[str]:
 
 
 def export(form: str, path: Path) -> Path:
-    assert run(["ci", form, "--file", str(ROOT / "images.yaml"), "--output", str(path)]) == 0
+    assert run(["export", "ci", form, "--file", str(ROOT / "images.yaml"), "--output", str(path)]) == 0
     return path
 
 
@@ -77,5 +77,5 @@ def test_the_examples_are_current(tmp_path: Path, form: str) -> None:
     (shipped,) = (ROOT / "examples/ci").glob(f"{form}.yml")
     options = ["--target", "rocm720", "--target", "vllm", "--install", "python3 -m pip install ."]
     path = tmp_path / "ci.yml"
-    assert run(["ci", form, "--file", str(ROOT / "images.yaml"), *options, "--output", str(path)]) == 0
-    assert shipped.read_text() == path.read_text(), f"run: rocmimg ci {form} {' '.join(options)} -o {shipped}"
+    assert run(["export", "ci", form, "--file", str(ROOT / "images.yaml"), *options, "--output", str(path)]) == 0
+    assert shipped.read_text() == path.read_text(), f"run: rocmimg export ci {form} {' '.join(options)} -o {shipped}"

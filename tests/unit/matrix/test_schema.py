@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_committed_copy_is_current():
     committed = json.loads((ROOT / "docs/images.schema.json").read_text())
-    assert committed == json.loads(json.dumps(schema())), "run: rocmimg schema > docs/images.schema.json"
+    assert committed == json.loads(json.dumps(schema())), "run: rocmimg export schema > docs/images.schema.json"
 
 
 def test_our_own_matrix_fits():

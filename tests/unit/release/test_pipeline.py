@@ -102,7 +102,7 @@ def test_every_form_is_the_same_twice_and_says_where_it_comes_from(pipeline: Pip
     for form in FORMS:
         text = write(pipeline, form)
         assert text == write(pipeline, form)
-        assert text.startswith(f"# Written by `rocmimg ci {form}`")
+        assert text.startswith(f"# Written by `rocmimg export ci {form}`")
         assert "&id" not in text
 
 

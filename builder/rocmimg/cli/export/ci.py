@@ -1,4 +1,4 @@
-"""``rocmimg ci``."""
+"""``rocmimg export ci``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rocmimg schema``."""
+"""``rocmimg export schema``."""
 
 from __future__ import annotations
 

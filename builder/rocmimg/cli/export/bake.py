@@ -1,4 +1,4 @@
-"""``rocmimg bake``."""
+"""``rocmimg export bake``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,18 @@
+"""``rocmimg export``."""
+
+from __future__ import annotations
+
+import click
+
+from rocmimg.cli.groups import LazyGroup
+
+VERBS = {
+    "ci": ("Commands", "Write a pipeline for GitHub, GitLab or Buildkite."),
+    "bake": ("Commands", "Write docker-bake.json for any BuildKit."),
+    "schema": ("Commands", "Print the JSON schema of images.yaml."),
+}
+
+
+@click.group(cls=LazyGroup, package=__name__, verbs=VERBS)
+def command() -> None:
+    """Write the matrix in the form that another tool reads."""
