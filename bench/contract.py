@@ -83,7 +83,7 @@ def pairs(repository: str) -> None:
 
 def windows(repository: str) -> None:
     """A capability over all releases."""
-    command = [*ROCMIMG, "capability", CAPABILITY, "--source", f"aiter={repository}"]
+    command = [*ROCMIMG, "contract", "window", CAPABILITY, "--source", f"aiter={repository}"]
     in_turn({"window over all releases: cold": cold(command), "window over all releases: warm": command}, RUNS)
 
 

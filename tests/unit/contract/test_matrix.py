@@ -113,26 +113,26 @@ def test_what_cannot_be_read_is_not_run_and_the_rest_is(matrix, capsys):
 
 def test_capabilities(matrix, capsys):
     matrix("v0.1.0")
-    code = run(["capabilities", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.2.0", "--json"])
+    code = run(["contract", "required", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.2.0", "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert code == ContractBroken.exit_code
     assert (row["cell"], row["has"], row["then"], row["change"]) == ("sgl-gfx942", "no", "yes", "won")
     matrix("v0.2.0")
-    assert run(["capabilities", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.3.0"]) == 0
+    assert run(["contract", "required", "--target", "sgl", "--arch", "gfx942", "--with", "aiter=v0.3.0"]) == 0
     assert "lost" in capsys.readouterr().out
 
 
 def test_another_pin_of_what_nobody_requires_is_a_wrong_command_line(matrix, capsys):
     matrix("v0.1.0")
-    assert run(["capabilities", "--target", "sgl", "--with", "aitre=v0.2.0"]) == 2
+    assert run(["contract", "required", "--target", "sgl", "--with", "aitre=v0.2.0"]) == 2
     assert "--with aitre: no selected cell requires a capability of it" in capsys.readouterr().err
 
 
 def test_capability_takes_the_repository_from_the_matrix(matrix, capsys):
     matrix("v0.1.0")
-    assert run(["capability", "aiter.a.fused"]) == 0
+    assert run(["contract", "window", "aiter.a.fused"]) == 0
     assert capsys.readouterr().out == "aiter.a.fused: v0.2.0 (1 of 3 tags)\n  from v0.2.0: (q)\n"
-    assert run(["capability", "mori.x"]) == SourceError.exit_code
+    assert run(["contract", "window", "mori.x"]) == SourceError.exit_code
 
 
 def test_what_an_image_of_a_cell_is_asked(matrix):
@@ -157,7 +157,7 @@ def test_an_at_sign_in_a_local_folder_is_part_of_its_name(matrix, capsys, tmp_pa
     write(tmp_path, {"aiter@dev/aiter/__init__.py": "", "aiter@dev/aiter/a.py": "def fused(q): ...\n"})
     matrix("v0.1.0")
     local = ["--target", "sgl", "--arch", "gfx942", "--set", "components.aiter.source=local:aiter@dev"]
-    assert run(["capabilities", *local, "--json"]) == 0
+    assert run(["contract", "required", *local, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["pin"], row["has"]) == ("aiter@dev", "yes")
     assert contracts(capsys, *local)[0] == 0

@@ -86,7 +86,7 @@ def test_a_window_needs_releases(tmp_path):
 
 
 def test_a_new_release_of_a_remote_is_seen_when_it_is_fetched(source, capsys):
-    words = ["capability", "aiter.a.fused", "--source", f"file://{source}"]
+    words = ["contract", "window", "aiter.a.fused", "--source", f"file://{source}"]
 
     def tags(*more: str) -> str:
         repository.cache_clear()
@@ -100,7 +100,7 @@ def test_a_new_release_of_a_remote_is_seen_when_it_is_fetched(source, capsys):
 
 
 def test_command(source, capsys):
-    assert run(["capability", "aiter.a.fused", "--source", f"aiter={source}", "--json"]) == 0
+    assert run(["contract", "window", "aiter.a.fused", "--source", f"aiter={source}", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["spans"] == [{"first": "v0.1.10", "last": "v0.1.10.post1"}]
     assert [row["tag"] for row in shown["tags"]] == ["v0.1.9", "v0.1.10", "v0.1.10.post1", "v0.1.11", "v0.2.0"]

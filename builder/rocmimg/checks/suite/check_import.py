@@ -46,5 +46,5 @@ def check_capabilities(image: Image) -> None:
             fail(
                 f"{component.module} has no {', '.join(found['missing'])}",
                 cause="another release than the one that is needed, or an import that hid an error and stopped",
-                fix="pin a release that has it: `rocmimg capability` finds one",
+                fix="pin a release that has it: `rocmimg contract window` finds one",
             )

@@ -17,7 +17,9 @@ FORMS: Final[dict[str, tuple[Path, Callable[[Pipeline], dict[str, Any]]]]] = {
     "buildkite": (Path(".buildkite/pipeline.yml"), buildkite.pipeline_file),
 }
 """Form -> where its CI looks for the file, and what makes it."""
-_HEADER: Final = "# Written by `rocmimg export ci {form}` from images.yaml: change that file and write this one again.\n"
+_HEADER: Final = (
+    "# Written by `rocmimg export ci {form}` from images.yaml: change that file and write this one again.\n"
+)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,4 +1,4 @@
-"""``rocmimg capability``."""
+"""``rocmimg contract window``."""
 
 from __future__ import annotations
 

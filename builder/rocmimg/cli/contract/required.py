@@ -1,4 +1,4 @@
-"""``rocmimg capabilities``."""
+"""``rocmimg contract required``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rocmimg contract``."""
+"""``rocmimg contract check``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def command(
     verbose: bool,
     fetch: bool,
 ) -> None:
-    """Hold a framework's use of AITER against the AITER that it is pinned to.
+    """Compare a framework's AITER calls with the AITER that it is pinned to.
 
     Reads both from their pins; imports nothing, builds nothing. SOURCE is a folder, a wheel or sdist, or a git
     repository with @REF.
@@ -73,7 +73,7 @@ def command(
         contracts, not_read = run_pairs(checker, pairs, accepted)
     _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)
     if not pairs:
-        click.echo("nothing to hold against another: no selected cell has both a framework and a source", err=True)
+        click.echo("nothing to compare: no selected cell has both a framework and a source", err=True)
     for line in not_run(not_read):
         click.echo(line, err=True)
     broken = [finding for contract in contracts for finding in contract.at("error")]
