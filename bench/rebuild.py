@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/integration/trace"))
 
 from tracing import IMAGES
-from tracing.build import Tracer, production_cells
+from tracing.build import Tracer, made_by, production_cells
 from tracing.rebuild import known, ran
 from tracing.stub import StubBases
 
@@ -128,12 +128,12 @@ def main() -> None:
             print("\nAnother pin of AITER: steps that run again, of all steps; compiling stages that run again")
             matrix = load(IMAGES)
             for cell in cells:
-                if not cell.component("aiter"):
+                if not made_by(cell, "aiter"):
                     continue
                 # A pin of its own for each cell: what another cell has built would come from the cache.
                 built = tracer.build(cell.id, PIN + Tracer.fresh())
                 mine = ran(built.steps)
-                (*_, said) = after_change_of(matrix, make_plan(matrix, [cell.id]), ["aiter"])
+                (*_, said) = after_change_of(make_plan(matrix, [cell.id]), ["aiter"])
                 compiles = [stage for stage in mine if stage in OUR_COMPILES]
                 total = sum(known(built.steps).values())
                 where = " + ".join(f"{stage} {count}" for stage, count in sorted(mine.items()))

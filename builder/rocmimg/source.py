@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -57,8 +57,8 @@ class Nothing:
 SourceSpec = Git | Local | Nothing
 
 
-def as_json(source: SourceSpec) -> dict[str, object]:
-    """Flat, as manifests and ``list --json`` have it; what a kind of source does not have is empty."""
+def as_json(source: SourceSpec) -> dict[str, Any]:
+    """Flat; what a kind of source does not have is empty."""
     git = source if isinstance(source, Git) else None
     kind = "git" if git else f"local:{source}" if isinstance(source, Local) else "none"
     return {
@@ -66,6 +66,6 @@ def as_json(source: SourceSpec) -> dict[str, object]:
         "repo": git.repo if git else "",
         "ref": git.named_ref if git else "",
         "commit": git.commit if git else "",
-        "picks": list(git.picks) if git else [],
-        "reverts": list(git.reverts) if git else [],
+        "picks": git.picks if git else (),
+        "reverts": git.reverts if git else (),
     }

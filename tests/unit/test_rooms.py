@@ -15,7 +15,7 @@ ROOMS = {
     "plan": {"matrix", "render", "engine"},
     "engine": set(),
     "builds": {"plan", "engine"},
-    "checks": {"plan", "matrix", "builds", "engine", "contract", "render"},
+    "checks": {"plan", "matrix", "builds", "engine", "contract"},
     "contract": {"matrix"},
     "lint": set(),
     "lock": {"matrix", "registry"},

@@ -27,7 +27,6 @@ from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
 from rocmimg.paths import write_atomic
 from rocmimg.plan import LABEL_DIGEST
-from rocmimg.plan.expected import expected_image
 
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
@@ -166,7 +165,7 @@ class Run:
         self, subject: ImageUnderTest, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
     ) -> dict[str, Any]:
         """Run the probe, write the order that the suite waits for; the probe's answer."""
-        expect = expected_image(subject.plan, subject.digest)
+        expect = subject.plan.expected.model_copy(update={"digest": subject.digest})
         tiers = self._options.tiers
         answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         (scratch / "probe.json").write_text(json.dumps(answer))

@@ -17,7 +17,7 @@ from rocmimg.cli.options import load_selected, matrix_options
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: key, value, where.")
 def command(file: Path, sets: tuple[str, ...], cell: str, key: str, as_json: bool) -> None:
     """Show each value of CELL, or those below KEY, and where it was written."""
-    from rocmimg.matrix.describe import explain
+    from rocmimg.matrix.explain import explain
 
     matrix, (chosen, *_) = load_selected(file, sets, cells=(cell,))
     facts = explain(matrix, matrix.cell(chosen), key)

@@ -24,10 +24,10 @@ def command(
     as_json: bool,
 ) -> None:
     """List the cells of the matrix."""
-    from rocmimg.matrix.describe import describe
+    from rocmimg.plan.expected import expected_image
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    rows = [describe(matrix.cell(cell)) for cell in chosen]
+    rows = [expected_image(matrix, matrix.cell(cell)).as_json() for cell in chosen]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -87,9 +87,33 @@ class Cell:
             if other.recipe.name in component.recipe.needs or other.name in component.config.needs
         )
 
-    def component(self, recipe: str) -> ResolvedComponent | None:
-        """The component that is made by ``recipe``, if this cell has one."""
-        return next((c for c in self.components if c.recipe.name == recipe), None)
+    @property
+    def runtime_env(self) -> dict[str, str]:
+        """The environment of the final image: what the recipes contribute, then what the target declares."""
+        env: dict[str, str] = {}
+        for component in self.components:
+            fields = {
+                "archs": ";".join(self.archs),
+                "workdir": self.config.workdir,
+                "directory": self.checkout(component),
+            }
+            env |= {name: value.format_map(fields) for name, value in component.recipe.env.items()}
+        return env | dict(self.config.env)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Distributions that stay as they are once the base stage is done: ``keep`` without what components bring."""
+        brought = {name for c in self.components if not c.recipe.foundation for name in c.recipe.provides}
+        ours = [name for c in self.components if c.recipe.foundation for name in c.recipe.provides]
+        return tuple(dict.fromkeys(name for name in (*self.config.keep, *ours) if name not in brought))
+
+    def checkout(self, component: ResolvedComponent) -> str:
+        """Where a component's sources lie in the image."""
+        return f"{self.config.workdir}/{component.directory}"
+
+    def source_owner(self, component: ResolvedComponent) -> str:
+        """The first component with the same local folder: the name of that folder in the build context."""
+        return next(other.name for other in self.components if other.local == component.local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +129,15 @@ class Matrix:
     def folder(self) -> Path:
         """Where relative paths of the file start."""
         return self.path.parent
+
+    def base_reference(self, cell: Cell, *, rootfs: bool) -> str:
+        """What a cell's Dockerfile starts FROM; ``rootfs`` says whether this machine can make a rootfs base."""
+        base = cell.config.base
+        if cell.base_cell:
+            return self.cell(cell.base_cell).tags[0]
+        if base.rootfs:
+            return "scratch" if rootfs else base.rootfs.image
+        return base.image
 
     def cell(self, cell_id: str) -> Cell:
         """The cell with this id.

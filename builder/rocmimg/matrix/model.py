@@ -68,7 +68,6 @@ def _no_password(value: str) -> str:
 PublicUrl = Annotated[GitUrl, AfterValidator(_no_password)]
 ImageRef = Annotated[str, _matches(_IMAGE, "an image reference")]
 AbsolutePath = Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path", required=True)]
-ContainerPath = Annotated[str, _matches(re.compile(r"/?[\w.][\w./+@-]*"), "a path")]
 AptPackage = Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9.+:-]*(?:=[\w.+:~-]+)?"), "a Debian package")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ModuleName = Annotated[str, _matches(re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"), "a Python module's name")]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from string import Formatter
+from typing import Final, Literal
 
 from rocmimg.errors import ConfigError, ConfigErrors
 from rocmimg.matrix.cell import Cell
@@ -12,8 +15,9 @@ from rocmimg.matrix.components import ordered, recipe_name, refuse_shared_paths,
 from rocmimg.matrix.model import CellConfig, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
-from rocmimg.matrix.tags import references
 from rocmimg.matrix.validate import did_you_mean, validate
+
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 def resolve_cell(
@@ -61,8 +65,8 @@ def resolve_cell(
         flags=flags,
         components=components,
         base_cell=config.base.cell or None,
-        tags=references(config, "tags", fields, node),
-        aliases=references(config, "aliases", fields, node),
+        tags=_references(config, "tags", fields, node),
+        aliases=_references(config, "aliases", fields, node),
         node=node,
     )
 
@@ -90,6 +94,44 @@ def _flags(config: CellConfig, node: Node, catalogue: Catalogue) -> Mapping[str,
 def _atom(value: OptionValue) -> bool | int | str:
     assert not isinstance(value, tuple), "flags have no list type"  # noqa: S101
     return value
+
+
+def _references(
+    config: CellConfig, key: Literal["tags", "aliases"], fields: Mapping[str, str], node: Node
+) -> tuple[str, ...]:
+    """The patterns under ``key`` as full image references.
+
+    Raises:
+        ConfigError: a pattern has an unknown field, or its result is no tag.
+    """
+    repository = "/".join(part for part in (config.registry, config.image) if part)
+    return tuple(
+        f"{repository}:{_fill(pattern, fields, node.find((key, index)))}"
+        for index, pattern in enumerate(getattr(config, key))
+    )
+
+
+def _fill(pattern: str, fields: Mapping[str, str], node: Node) -> str:
+    try:
+        used = [name for _, name, _, _ in Formatter().parse(pattern) if name is not None]
+    except ValueError as error:
+        raise ConfigError(f"tag pattern {pattern!r} is wrong", why=str(error), position=node.position) from None
+    for name in used:
+        if name not in fields:
+            raise ConfigError(
+                f"tag pattern {pattern!r} has an unknown field {name!r}",
+                next_step=did_you_mean(name, fields),
+                position=node.position,
+            )
+    tag = pattern.format_map(fields)
+    if not _TAG.fullmatch(tag):
+        raise ConfigError(
+            f"{tag!r} is no image tag",
+            why="a tag has up to 128 letters, digits and . _ -",
+            next_step="change the pattern or the version",
+            position=node.position,
+        )
+    return tag
 
 
 def unused_default_flags(defaults: Node, cells: Iterable[Cell], catalogue: Catalogue) -> list[ConfigError]:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.cell import Cell, Matrix
+from rocmimg.plan.expected import ExpectedComponent, expected_image
 from rocmimg.render import render
-from rocmimg.render.dockerfile import base_reference, runtime_env
-from rocmimg.source import Git, Local
 
 SECTIONS: Final = ("image", "flags", "pins", "options", "packages", "python", "env", "stages")
 
@@ -50,37 +49,36 @@ def text_diff(left: tuple[Matrix, Cell], right: tuple[Matrix, Cell]) -> str:
 
 def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
     """Section -> key -> value as text."""
-    config = cell.config
-    by_name = {component.name: component for component in cell.components}
+    image = expected_image(matrix, cell)
     return {
         "image": {
-            "base": base_reference(matrix, cell, rootfs=False),
-            "archs": " ".join(cell.archs),
-            "workdir": config.workdir,
-            "user": config.user,
-            "entrypoint": json.dumps(config.entrypoint),
-            "command": json.dumps(config.command),
+            "base": image.base,
+            "archs": " ".join(image.archs),
+            "workdir": image.workdir,
+            "user": image.user,
+            "entrypoint": json.dumps(image.entrypoint),
+            "command": json.dumps(image.command),
         },
-        "flags": {name: _text(value) for name, value in cell.flags.items()},
-        "pins": {name: _pin(component) for name, component in by_name.items()},
+        "flags": {name: _text(value) for name, value in image.flags.items()},
+        "pins": {component.name: _pin(component, image.archs) for component in image.components},
         "options": {
-            f"{name}.{option}": _text(value)
-            for name, component in by_name.items()
-            for option, value in (("install", component.install or ""), *component.options.items())
+            f"{component.name}.{option}": _text(value)
+            for component in image.components
+            for option, value in (("install", component.install), *component.options.items())
         },
         "packages": {
-            "base": " ".join(config.base.apt),
-            **{name: " ".join((*c.recipe.apt.build, *c.config.apt)) for name, c in by_name.items()},
-            "final": " ".join(sorted({*config.apt, *(p for c in cell.components for p in c.recipe.apt.runtime)})),
+            "base": " ".join(image.base_apt),
+            **{component.name: " ".join(component.apt) for component in image.components},
+            "final": " ".join(image.apt),
         },
         "python": {
-            **{f"tools.{name}": version for name, version in config.tools.items()},
-            **{f"{c.name}.{name}": version for c in cell.components for name, version in c.tools.items()},
-            **{f"pip.{name}": version for name, version in config.pip.items()},
-            "keep": " ".join(config.keep),
-            "remove": " ".join(config.remove),
+            **{f"tools.{name}": version for name, version in image.tools.items()},
+            **{f"{c.name}.{name}": version for c in image.components for name, version in c.tools.items()},
+            **{f"pip.{name}": version for name, version in image.pip.items()},
+            "keep": " ".join(image.keep),
+            "remove": " ".join(image.remove),
         },
-        "env": runtime_env(cell),
+        "env": image.env,
         "stages": {
             stage.name: f"{stage.text.count(chr(10))} lines, {hashlib.sha256(stage.text.encode()).hexdigest()[:12]}"
             for stage in render(matrix, cell, rootfs=False).stages
@@ -88,14 +86,12 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
     }
 
 
-def _pin(component: ResolvedComponent) -> str:
-    match component.source:
-        case Git(repo=repo, ref=ref, picks=picks, reverts=reverts):
-            changes = [f"-{commit}" for commit in reverts] + [f"+{commit}" for commit in picks]
-            return " ".join((repo, ref, *changes, *component.config.archs))
-        case Local(folder=folder):
-            return f"local:{folder}"
-    return " ".join(component.config.archs) or f"recipe {component.recipe.name}"
+def _pin(component: ExpectedComponent, archs: tuple[str, ...]) -> str:
+    changes = [*(f"-{commit}" for commit in component.reverts), *(f"+{commit}" for commit in component.picks)]
+    source = {"git": component.repo, "none": ""}.get(component.source, component.source)
+    fewer = component.archs if component.archs != archs else ()
+    pin = " ".join(part for part in (source, component.commit or component.ref, *changes, *fewer) if part)
+    return pin or f"recipe {component.recipe}"
 
 
 def _text(value: Any) -> str:

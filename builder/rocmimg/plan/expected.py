@@ -1,18 +1,18 @@
-"""What a plan says that an image must be: read by checks, manifests, provenance and comparisons."""
+"""What an image must be, said once: read by checks, the manifest, provenance, comparisons and ``list --json``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 from rocmimg.frozen import Record
-from rocmimg.render.dockerfile import runtime_env
-
-if TYPE_CHECKING:
-    from rocmimg.plan.model import ImagePlan
+from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.model import OptionValue
+from rocmimg.source import as_json
 
 
 class ExpectedComponent(Record):
-    """A component, as far as checks need it."""
+    """A component of the image."""
 
     name: str
     recipe: str
@@ -26,11 +26,28 @@ class ExpectedComponent(Record):
     install: str
     checkout: str
     """Where its sources lie in the image."""
+    source: str = "none"
+    """``git``, ``local:FOLDER`` or ``none``."""
+    repo: str = ""
     ref: str
-    """Empty for local sources."""
+    """As images.yaml names it; empty where the source is not git."""
+    commit: str = ""
+    """The commit that ``ref`` is or that the lock has for it; empty where neither tells."""
+    picks: tuple[str, ...] = ()
+    reverts: tuple[str, ...] = ()
     archs: tuple[str, ...]
     """What it is compiled for."""
     requires: tuple[str, ...]
+    options: Mapping[str, OptionValue] = {}
+    tools: Mapping[str, str] = {}
+    """Python packages that its build needs."""
+    apt: tuple[str, ...] = ()
+    """Debian packages that its build needs."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``list --json`` and the manifest have it: what it was made from."""
+        shown = ("name", "recipe", "source", "repo", "ref", "commit", "picks", "reverts", "install", "options", "tools")
+        return self.model_dump(mode="json", include=set(shown))
 
 
 class ExpectedImage(Record):
@@ -40,6 +57,15 @@ class ExpectedImage(Record):
     target: str
     arch: str
     archs: tuple[str, ...]
+    variant: str = ""
+    version: str = ""
+    base: str = ""
+    """The reference after the first FROM; ``scratch`` for a rootfs."""
+    base_cell: str = ""
+    """The cell that it starts from."""
+    flags: Mapping[str, bool | int | str] = {}
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     python: str
     workdir: str
     user: str
@@ -47,9 +73,19 @@ class ExpectedImage(Record):
     command: tuple[str, ...]
     env: dict[str, str]
     labels: dict[str, str]
-    digest: str
+    """OCI labels that are known before the build."""
+    digest: str = ""
     """The plan's digest; empty where it cannot be known."""
     keep: tuple[str, ...]
+    remove: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+    """Debian packages of the final image."""
+    base_apt: tuple[str, ...] = ()
+    """Debian packages of every stage."""
+    tools: Mapping[str, str] = {}
+    """Python packages of every stage, and of the image."""
+    pip: Mapping[str, str] = {}
+    """Python packages of the final image."""
     components: tuple[ExpectedComponent, ...]
     torch: str
     """``rocm`` or ``cpu``: which torch belongs into the image."""
@@ -61,42 +97,74 @@ class ExpectedImage(Record):
         """Import names of the components."""
         return tuple(component.module for component in self.components if component.module)
 
+    def as_json(self) -> dict[str, Any]:
+        """One row of ``list --json``."""
+        return {
+            "id": self.cell,
+            "target": self.target,
+            "gpu_arch": self.arch,
+            "gpu_archs": list(self.archs),
+            "variant": self.variant,
+            "base": self.base_cell or self.base,
+            "flags": dict(self.flags),
+            "components": [component.as_json() for component in self.components],
+            "tags": list(self.tags),
+            "aliases": list(self.aliases),
+        }
 
-def expected_image(image: ImagePlan, digest: str) -> ExpectedImage:
-    """The plan's side of the comparison."""
-    cell = image.cell
+
+def expected_image(
+    matrix: Matrix, cell: Cell, *, rootfs: bool = False, labels: Mapping[str, str] | None = None
+) -> ExpectedImage:
+    """What the image of ``cell`` must be. ``rootfs`` says whether this machine can make a rootfs base."""
     config = cell.config
     return ExpectedImage(
         cell=cell.id,
         target=cell.target,
         arch=cell.arch,
         archs=cell.archs,
+        variant=cell.variant,
+        version=config.version,
+        base=matrix.base_reference(cell, rootfs=rootfs),
+        base_cell=cell.base_cell or "",
+        flags=dict(cell.flags),
+        tags=cell.tags,
+        aliases=cell.aliases,
         python=config.python,
         workdir=config.workdir,
         user=config.user,
         entrypoint=config.entrypoint,
         command=config.command,
-        env=runtime_env(cell),
-        labels=dict(image.labels),
-        digest=digest,
+        env=cell.runtime_env,
+        labels=dict(labels or {}),
         keep=config.keep,
-        components=tuple(
-            ExpectedComponent(
-                name=component.name,
-                recipe=component.recipe.name,
-                module=component.module,
-                import_needs_gpu=component.recipe.import_needs_gpu,
-                kernels=component.recipe.kernels,
-                prebuilt=bool(cell.flags.get(component.recipe.prebuilt, component.recipe.kernels)),
-                install=component.install or "",
-                checkout=f"{config.workdir}/{component.directory}",
-                ref=component.git.ref if component.git else "",
-                archs=component.archs or cell.archs,
-                requires=component.config.requires,
-            )
-            for component in cell.components
-        ),
+        remove=config.remove,
+        apt=tuple(sorted({*config.apt, *(p for c in cell.components for p in c.recipe.apt.runtime)})),
+        base_apt=config.base.apt,
+        tools=dict(config.tools),
+        pip=dict(config.pip),
+        components=tuple(_component(cell, component) for component in cell.components),
         torch=config.checks.torch,
         max_image_mib=config.checks.max_image_mib,
         max_layer_mib=config.checks.max_layer_mib,
+    )
+
+
+def _component(cell: Cell, component: ResolvedComponent) -> ExpectedComponent:
+    recipe = component.recipe
+    return ExpectedComponent(
+        name=component.name,
+        recipe=recipe.name,
+        module=component.module,
+        import_needs_gpu=recipe.import_needs_gpu,
+        kernels=recipe.kernels,
+        prebuilt=bool(cell.flags.get(recipe.prebuilt, recipe.kernels)),
+        install=component.install or "",
+        checkout=cell.checkout(component),
+        **as_json(component.source),
+        archs=component.archs or cell.archs,
+        requires=component.config.requires,
+        options=dict(component.options),
+        tools=dict(component.tools),
+        apt=(*recipe.apt.build, *component.config.apt),
     )

@@ -15,6 +15,7 @@ from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Network, Rootfs
 from rocmimg.paths import cache_dir
+from rocmimg.plan.expected import expected_image
 from rocmimg.plan.manifest import image_manifest
 from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
 from rocmimg.plan.sources import digest, local_files
@@ -73,7 +74,8 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         data = path.read_bytes()
         inputs[f"file {name}"] = hashlib.sha256(data).hexdigest()
         context.append(ContextFile(path=f"{FILES}/{name}", data=data))
-    manifest = image_manifest(cell, rendered.base, inputs)
+    expected = expected_image(matrix, cell, rootfs=rootfs, labels=_labels(matrix, cell, rendered))
+    manifest = image_manifest(expected, inputs)
     inputs["manifest"] = hashlib.sha256(manifest).hexdigest()
     context.append(ContextFile(path=MANIFEST, data=manifest))
     context += [
@@ -87,7 +89,7 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         base=rendered.base,
         rootfs=root,
         inputs=inputs,
-        labels=_labels(matrix, cell, rendered),
+        expected=expected,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell
 from rocmimg.matrix.model import Rootfs
+from rocmimg.plan.expected import ExpectedImage
 from rocmimg.render import Stage
 
 LABEL_CELL: Final = "io.rocmimg.cell"
@@ -43,8 +44,8 @@ class ImagePlan:
     rootfs: RootfsPlan | None
     inputs: Mapping[str, str]
     """Name of an input (a stage, a local source, the rootfs) -> sha256 of it; the base image's id comes at build."""
-    labels: Mapping[str, str]
-    """OCI labels that are known before the build."""
+    expected: ExpectedImage
+    """What the image must be."""
 
     @property
     def id(self) -> str:
@@ -55,6 +56,11 @@ class ImagePlan:
     def needs(self) -> str | None:
         """The cell that must be there first."""
         return self.cell.base_cell
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """OCI labels that are known before the build."""
+        return self.expected.labels
 
     def all_inputs(self, base_id: str) -> dict[str, str]:
         """``inputs`` and the base image's id."""

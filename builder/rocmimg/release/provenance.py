@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg import __version__
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan
-from rocmimg.source import Git
+from rocmimg.plan.expected import ExpectedComponent
 
 if TYPE_CHECKING:
     from rocmimg.engine import ImageDetail
@@ -64,13 +64,13 @@ def _dependencies(image: ImagePlan, labels: Mapping[str, str]) -> list[dict[str,
         name, _, pinned = image.base.partition("@")
         digest = pinned or labels.get("org.opencontainers.image.base.digest", "")
         found.append({"uri": f"docker://{name}", "digest": {"sha256": digest.removeprefix("sha256:")}})
-    return found + [_source(c.name, c.git) for c in image.cell.components if c.git]
+    return found + [_source(component) for component in image.expected.components if component.repo]
 
 
-def _source(name: str, git: Git) -> dict[str, Any]:
-    source: dict[str, Any] = {"name": name, "uri": f"git+{git.repo}@{git.named_ref}"}
-    if git.commit:
-        source["digest"] = {"gitCommit": git.commit}
+def _source(component: ExpectedComponent) -> dict[str, Any]:
+    source: dict[str, Any] = {"name": component.name, "uri": f"git+{component.repo}@{component.ref}"}
+    if component.commit:
+        source["digest"] = {"gitCommit": component.commit}
     return source
 
 

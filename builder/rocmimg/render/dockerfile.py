@@ -57,7 +57,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         TemplateError: a template is missing or fails; with its file and line.
         ConfigError: a component has the name of a stage that every Dockerfile has.
     """
-    base = base_reference(matrix, cell, rootfs=rootfs)
+    base = matrix.base_reference(cell, rootfs=rootfs)
     shared: dict[str, Any] = {
         "cell": cell,
         "config": cell.config,
@@ -67,7 +67,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "python": cell.config.python,
         "workdir": cell.config.workdir,
         "components": _Components({component.recipe.name: component for component in cell.components}),
-        "kept": kept(cell),
+        "kept": cell.kept,
         "constrained": bool(cell.config.keep or any(c.recipe.provides for c in cell.components)),
         "files_folder": FILES,
         "manifest": MANIFEST,
@@ -103,7 +103,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
             Stage(name=component.name, text=_tidy(render_template(folders, template, values | {"part": "stage"})))
         )
         installs.append(install)
-    assembly = shared | {"foundations": foundations, "installs": installs, "env": runtime_env(cell)}
+    assembly = shared | {"foundations": foundations, "installs": installs, "env": cell.runtime_env}
     parts = {part: _tidy(render_template(folders, f"{part}.j2", assembly)) for part in ("base", "final")}
     ordered = (
         Stage(name="base", text=parts["base"]),
@@ -115,41 +115,9 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
     return Rendered(text=text, stages=ordered, base=base)
 
 
-def base_reference(matrix: Matrix, cell: Cell, *, rootfs: bool) -> str:
-    """What the cell's Dockerfile starts FROM."""
-    base = cell.config.base
-    if cell.base_cell:
-        return matrix.cell(cell.base_cell).tags[0]
-    if base.rootfs:
-        return "scratch" if rootfs else base.rootfs.image
-    return base.image
-
-
 def source_folder(cell: Cell, component: ResolvedComponent) -> str | None:
     """Where a component's local sources lie in the build context; None for git. Components of one source share it."""
-    if not component.local:
-        return None
-    return f"{SOURCES}/{next(other.name for other in cell.components if other.local == component.local)}"
-
-
-def kept(cell: Cell) -> tuple[str, ...]:
-    """Distributions that stay as they are once the base stage is done: ``keep`` without what components bring."""
-    brought = {name for c in cell.components if not c.recipe.foundation for name in c.recipe.provides}
-    ours = [name for c in cell.components if c.recipe.foundation for name in c.recipe.provides]
-    return tuple(dict.fromkeys(name for name in (*cell.config.keep, *ours) if name not in brought))
-
-
-def runtime_env(cell: Cell) -> dict[str, str]:
-    """The environment of the final image: what the recipes contribute, then what the target declares."""
-    env: dict[str, str] = {}
-    for component in cell.components:
-        fields = {
-            "archs": ";".join(cell.archs),
-            "workdir": cell.config.workdir,
-            "directory": f"{cell.config.workdir}/{component.directory}",
-        }
-        env |= {name: value.format_map(fields) for name, value in component.recipe.env.items()}
-    return env | dict(cell.config.env)
+    return f"{SOURCES}/{cell.source_owner(component)}" if component.local else None
 
 
 def _tidy(text: str) -> str:

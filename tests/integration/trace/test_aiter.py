@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tracing import IMAGES
-from tracing.build import Tracer, production_cells
+from tracing.build import Tracer, made_by, production_cells
 from tracing.record import Trace
 
 pytestmark = pytest.mark.engine
-CELLS = [cell for cell in production_cells(IMAGES) if cell.component("aiter")]
-EDITABLE = [cell.id for cell in CELLS if (c := cell.component("aiter")) and c.install == "editable"]
+CELLS = [cell for cell in production_cells(IMAGES) if made_by(cell, "aiter")]
+EDITABLE = [cell.id for cell in CELLS if (c := made_by(cell, "aiter")) and c.install == "editable"]
 ONE_OF_EACH_TARGET = list({cell.target: cell.id for cell in reversed(CELLS) if cell.id in EDITABLE}.values())
 PREBUILT = [cell.id for cell in CELLS if cell.flags["BUILD_AITER_ALL"]]
 
@@ -24,7 +24,7 @@ def compilations(trace: Trace) -> list[dict[str, str]]:
 def test_kernels_are_prebuilt_for_exactly_the_cells_archs(tracer: Tracer, cell: str) -> None:
     built = tracer.build(cell)
     environments = compilations(built.trace)
-    component = built.cell.component("aiter")
+    component = made_by(built.cell, "aiter")
     assert environments
     assert component is not None
     for env in environments:
@@ -36,7 +36,7 @@ def test_kernels_are_prebuilt_for_exactly_the_cells_archs(tracer: Tracer, cell: 
 @pytest.mark.parametrize("cell", ONE_OF_EACH_TARGET)
 def test_kernels_are_built_with_the_cells_own_llvm(tracer: Tracer, cell: str) -> None:
     built = tracer.build(cell, "flags.BUILD_AITER_ALL=true", "flags.BUILD_LLVM=true")
-    llvm = built.cell.component("llvm")
+    llvm = made_by(built.cell, "llvm")
     assert llvm is not None
     prefix = str(llvm.options["prefix"])
     (configured,) = [call for call in built.trace.of("cmake", "llvm") if "defines" in call.facts]
@@ -61,7 +61,7 @@ def test_kernels_are_left_to_their_first_use(tracer: Tracer, cell: str) -> None:
 @pytest.mark.parametrize("cell", EDITABLE)
 def test_the_final_image_installs_aiter_editable_from_its_pin(tracer: Tracer, cell: str) -> None:
     built = tracer.build(cell)
-    component = built.cell.component("aiter")
+    component = made_by(built.cell, "aiter")
     assert component is not None
     (install,) = [
         call

@@ -4,7 +4,7 @@ import pytest
 
 from rocmimg.errors import ConfigError
 from rocmimg.matrix import Selection, select
-from rocmimg.matrix.describe import explain
+from rocmimg.matrix.explain import explain
 
 MATRIX = """
     defaults:

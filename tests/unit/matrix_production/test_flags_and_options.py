@@ -56,7 +56,9 @@ def everything(production):
     """Every cell with every flag on; of the lab and of variants those with a recipe that no other has."""
     cells = []
     for cell in production.cells:
-        if (cell.target.startswith("lab") or cell.variant) and cell.component("sdist") is None:
+        if (cell.target.startswith("lab") or cell.variant) and not any(
+            c.recipe.name == "sdist" for c in cell.components
+        ):
             continue
         sets = [f"flags.{flag}={'all' if FLAGS[flag].values else 'true'}" for flag in cell.flags]
         matrix = load(ROOT / "images.yaml", sets=map(parse_set, sets), selection=Selection(ids=(cell.id,)))
@@ -67,7 +69,7 @@ def everything(production):
 @pytest.mark.parametrize(("recipe", "option"), OPTIONS, ids=[".".join(names) for names in OPTIONS])
 def test_every_option_changes_the_text(recipe, option, everything):
     for matrix, cell in everything:
-        component = cell.component(recipe)
+        component = next((c for c in cell.components if c.recipe.name == recipe), None)
         if component is None:
             continue
         value = other_value(component.recipe.options[option], component.options[option])

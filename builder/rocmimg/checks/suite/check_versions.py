@@ -53,7 +53,7 @@ def _wrong(what: str) -> None:
 @check("pins", tier="image", classes=["F33"])
 def check_pins(image: Image) -> None:
     """Each checkout is at the commit that images.yaml pins."""
-    pinned = {component.name: component.ref for component in image.expect.components if component.ref}
+    pinned = {c.name: c.commit or c.ref for c in image.expect.components if c.ref}
     heads = {name: found["head"] for name, found in image.probe["git"].items() if name in pinned}
     if not heads:
         not_applicable("no component has a git checkout in the image")

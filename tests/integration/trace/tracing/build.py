@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rocmimg.engine import BuildRequest, ContainerSpec, Event, ImageDetail, StepFinished
-from rocmimg.matrix import Cell, Selection, load, parse_set
+from rocmimg.matrix import Cell, ResolvedComponent, Selection, load, parse_set
 from rocmimg.plan import ImagePlan, make_plan
 from tracing.record import Trace, calls, own_lines
 from tracing.stub import REPOSITORY, StubBases
@@ -54,6 +54,11 @@ class Built:
     """Files of package managers' caches in the final image."""
     torch_requires: tuple[str, ...]
     """What torch's METADATA in the final image requires."""
+
+
+def made_by(cell: Cell, recipe: str) -> ResolvedComponent | None:
+    """The component that a recipe makes, if the cell has one."""
+    return next((component for component in cell.components if component.recipe.name == recipe), None)
 
 
 def production_cells(file: Path) -> list[Cell]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from rocmimg.render.dockerfile import runtime_env
 from tracing.build import Built
 from tracing.rebuild import known
 from tracing.record import Call
@@ -125,7 +124,7 @@ def every_stage_is_used(built: Built) -> None:
 
 def the_environment_is_the_images(built: Built) -> None:
     """Variables of the runtime are in the image's configuration, where every process sees them."""
-    missing = runtime_env(built.cell).items() - built.image.env.items()
+    missing = built.cell.runtime_env.items() - built.image.env.items()
     assert not missing, f"not in the image's environment: {sorted(missing)}"
 
 

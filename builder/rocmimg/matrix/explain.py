@@ -1,4 +1,4 @@
-"""A cell in plain words and values, for ``list --json`` and ``explain``."""
+"""Every value of a cell, and where it was written."""
 
 from __future__ import annotations
 
@@ -9,33 +9,6 @@ from typing import Any
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.validate import did_you_mean
-from rocmimg.source import as_json
-
-
-def describe(cell: Cell) -> dict[str, Any]:
-    """The cell as JSON takes it."""
-    base = cell.config.base
-    return {
-        "id": cell.id,
-        "target": cell.target,
-        "gpu_arch": cell.arch,
-        "gpu_archs": list(cell.archs),
-        "variant": cell.variant,
-        "base": cell.base_cell or base.image or f"debian:{base.rootfs.suite if base.rootfs else ''}",
-        "flags": dict(cell.flags),
-        "components": [
-            {
-                "name": component.name,
-                "recipe": component.recipe.name,
-                **as_json(component.source),
-                "install": component.install or "",
-                "options": dict(component.options),
-            }
-            for component in cell.components
-        ],
-        "tags": list(cell.tags),
-        "aliases": list(cell.aliases),
-    }
 
 
 @dataclass(frozen=True, slots=True)
