@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static unit integration trace bench build clean
+.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static unit integration trace corpus bench build clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -52,6 +52,10 @@ test-newest test-lowest: test-%: venv
 	$(LOCK) --upgrade --resolution $(if $(filter lowest,$*),lowest-direct,highest) --output-file build/$*.lock
 	VENV=build/venv-$* LOCK=build/$*.lock scripts/setup-venv.sh
 	build/venv-$*/bin/python -m pytest -q -n 2 tests/unit
+
+# corpus: lint a folder of foreign Dockerfiles; counts per rule and a sample to judge: make corpus FOLDER=path
+corpus:
+	@$(BIN)/python scripts/lint_corpus.py "$(FOLDER)"
 
 # bench: speed, as ratios against a peer in the same run
 bench: setup

@@ -21,8 +21,12 @@ import click
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to a file.")
 @click.option("--build-arg", "arguments", multiple=True, metavar="NAME[=VALUE]", help="What the build passes.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Run these rules only.")
-@click.option("--waivers", type=click.Path(path_type=Path, dir_okay=False), help="Waivers file. [.rocmimg-lint.yaml]")
-@click.option("--external/--no-external", default=True, help="Run hadolint and shellcheck too, if there.")
+@click.option(
+    "--waivers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Waivers file.  [default: each .rocmimg-lint.yaml from the file's folder up to the repository's root]",
+)
+@click.option("--external/--no-external", default=False, help="Add what hadolint and shellcheck say.")
 @click.option("--fix", is_flag=True, help="Apply the mechanical fixes to the files, then report what is left.")
 @click.option("--explain", metavar="RULE", help="Say everything about a rule.")
 @click.option("--list", "listing", is_flag=True, help="List the rules.")

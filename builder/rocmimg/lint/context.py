@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 from rocmimg.lint import shell
+from rocmimg.lint.build_context import BuildContext, Copied, copied, locate, read_text, shown
 from rocmimg.lint.expand import Lookup, expand
+from rocmimg.lint.instructions import shebang
 from rocmimg.lint.scope import Scopes, Variant
 from rocmimg.lint.syntax import SHELLS, Dockerfile, Instruction, Stage
-from rocmimg.lint.waivers import Waiver, inline
+from rocmimg.lint.text import MappedText, Source
+from rocmimg.lint.waivers import Waiver, in_script, inline
 
+_NO_SHELL: Final = frozenset({".py", ".pl", ".rb", ".js", ".lua", ".php", ".fish", ".ps1", ".bat", ".R"})
 _ROCM: Final = re.compile(rb"rocm|\bhip|gfx\d|amdgpu", re.IGNORECASE)
 
 
@@ -38,6 +44,7 @@ class LintFile:
         *,
         today: date,
         siblings: tuple[LintFile, ...] = (),
+        build_context: BuildContext | None = None,
     ) -> None:
         self.dockerfile = dockerfile
         self.source = dockerfile.source
@@ -46,6 +53,84 @@ class LintFile:
         self.scopes = Scopes(dockerfile, arguments)
         self.siblings: tuple[LintFile, ...] = siblings
         """Files beside it that are named alike."""
+        self.build_context = build_context
+        self._scripts: dict[str, tuple[int, Source]] = {}
+        self._next = len(self.source.data) + 1
+
+    # -- places ------------------------------------------------------------------------------------------------------
+
+    @property
+    def sources(self) -> list[Source]:
+        """The Dockerfile and the scripts of the build context that its RUNs start."""
+        return [self.source, *(source for _, source in self._scripts.values())]
+
+    def locate(self, offset: int) -> tuple[Source, int]:
+        """The text that an offset is in, and its offset there: those of scripts follow those of the Dockerfile."""
+        for base, source in reversed(self._scripts.values()):
+            if offset >= base:
+                return source, offset - base
+        return self.source, offset
+
+    def line(self, offset: int) -> int:
+        """The line of an offset in its text."""
+        source, inside = self.locate(offset)
+        return source.line(inside)
+
+    def copied(self, stage: Stage, index: int, variant: Variant) -> list[Copied]:
+        """What the image has from the build context before an instruction, in that order."""
+        found: list[Copied] = []
+        for current in reversed(self.scopes.lineage(stage, variant)):
+            for instruction in current.instructions:
+                bound = instruction.keyword == "RUN" and instruction.index == index
+                if current is stage and (instruction.index > index or (instruction.index == index and not bound)):
+                    break
+                if instruction.keyword in {"COPY", "ADD"} or bound:
+                    workdir = self.scopes.workdir(current, instruction.index, variant)
+                    lookup = self.scopes.lookup(current, instruction.index, variant)
+                    found.extend(copied(instruction, self.build_context, workdir, lookup))
+        return found
+
+    def in_context(self, run: Run, path: str, variant: Variant | None = None) -> Path | None:
+        """Where a path of the image lies in the build context, as far as that is known."""
+        chosen = variant or self.scopes.variants_of(run.stage)[0]
+        place = locate(path, self.copied(run.stage, run.instruction.index, chosen))
+        return place.source if place is not None else None
+
+    def _script_files(self, stage: Stage, index: int, variant: Variant) -> shell.Files:
+        places: list[Copied] | None = None
+
+        def read_script(path: str, cwd: str | None) -> tuple[MappedText, tuple[str, ...]] | None:
+            nonlocal places
+            if "$" in path:
+                path = expand(path, self.scopes.lookup(stage, index, variant)) or path
+            if "$" in path or (cwd is None and not path.startswith("/")):
+                return None
+            if places is None:
+                places = self.copied(stage, index, variant)
+            place = locate(posixpath.normpath(posixpath.join(cwd or "/", path)), places)
+            text = None if place is None else place.body or self._script_text(place.source)
+            if text is None:
+                return None
+            argv = shebang(text.data)
+            known = not argv or posixpath.basename(argv[0]) in SHELLS
+            return (text, argv or ("sh",)) if known else None
+
+        return read_script
+
+    def _script_text(self, path: Path | None) -> MappedText | None:
+        if path is None:
+            return None
+        key = str(path)
+        if key not in self._scripts:
+            data = read_text(path)
+            if data is None or path.suffix in _NO_SHELL:
+                return None
+            self._scripts[key] = (self._next, Source.read(shown(path), data))
+            self._next += len(data) + 1
+        base, source = self._scripts[key]
+        return MappedText.of(source.data, base)
+
+    # -- content -----------------------------------------------------------------------------------------------------
 
     @cached_property
     def is_rocm(self) -> bool:
@@ -59,8 +144,11 @@ class LintFile:
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
-        """Waivers in comments of this file."""
-        return tuple(inline(self.dockerfile))
+        """Waivers in comments of this file and of the scripts that it starts."""
+        if not self.runs:
+            return tuple(inline(self.dockerfile))
+        scripts = (waiver for base, source in self._scripts.values() for waiver in in_script(source, base))
+        return (*inline(self.dockerfile), *scripts)
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -80,10 +168,11 @@ class LintFile:
                 if workdir is None or interpreter is None:
                     workdir = self.scopes.workdir(stage, instruction.index, variant)
                     interpreter = self.scopes.shell(stage, instruction.index, variant)
-                argv = (instruction.shell,) if instruction.shell else interpreter
-                if argv[0].rpartition("/")[2] not in SHELLS:
+                argv = instruction.shell or interpreter
+                if posixpath.basename(argv[0]) not in SHELLS:
                     continue
-                script = shell.read(instruction.script, interpreter=argv, cwd=workdir)
+                files = self._script_files(stage, instruction.index, variant)
+                script = shell.read(instruction.script, interpreter=argv, cwd=workdir, files=files)
                 found.append(Run(stage=stage, instruction=instruction, script=script, workdir=workdir))
         return tuple(found)
 

@@ -7,18 +7,20 @@ hadolint reads the file and hands every RUN to its built-in shellcheck; it does 
 from __future__ import annotations
 
 import json
+import posixpath
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import Any, Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.model import Finding, Level
+from rocmimg.lint.model import Evidence, Finding, Level
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.shell import options
+from rocmimg.lint.text import Source
 
 # hadolint could not parse the file.
 _UNREAD: Final = "DL1000"
@@ -63,6 +65,24 @@ class Hadolint:
         return entries if isinstance(entries, list) else None
 
 
+def start(names: list[str]) -> Callable[[list[LintFile], list[Finding]], list[Finding]]:
+    """Start hadolint on files; what comes back adds its findings and those of shellcheck to ours."""
+    hadolint = Hadolint.start(names)
+
+    def add(files: list[LintFile], ours: list[Finding]) -> list[Finding]:
+        entries = hadolint.entries()
+        found = merge(files, ours, entries) if entries is not None else []
+        known = {(finding.file, finding.line, finding.rule) for finding in found}
+        for file in files:
+            for finding in shellcheck(file):
+                if (finding.file, finding.line, finding.rule) not in known:
+                    known.add((finding.file, finding.line, finding.rule))
+                    found.append(finding)
+        return found
+
+    return add
+
+
 def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict[str, Any]]) -> list[Finding]:
     """Findings of hadolint that none of ours makes."""
     by_name = {file.source.name: file for file in files}
@@ -80,7 +100,7 @@ def merge(files: Iterable[LintFile], ours: Iterable[Finding], entries: list[dict
             )
             entry["level"] = "info"
         found.append(
-            _foreign(file, code, line, int(entry.get("column") or 1), str(entry["level"]), str(entry["message"]))
+            _foreign(file.source, code, line, int(entry.get("column") or 1), str(entry["level"]), str(entry["message"]))
         )
     return found
 
@@ -104,7 +124,7 @@ def _said(files: dict[str, LintFile], ours: Iterable[Finding]) -> set[tuple[str,
     said: set[tuple[str, int, str]] = set()
     for finding in ours:
         for code in rules[finding.rule].replaces if finding.rule in rules else ():
-            for line in (finding.line, *finding.also):
+            for line in (finding.line, *finding.also) if finding.file in files else ():
                 said.add((finding.file, _instruction(files[finding.file], line), code))
     return said
 
@@ -116,12 +136,12 @@ def _instruction(file: LintFile, line: int) -> int:
     return -line
 
 
-def _foreign(file: LintFile, code: str, line: int, column: int, level: str, message: str) -> Finding:
-    line = min(max(line, 1), len(file.source.lines))
+def _foreign(source: Source, code: str, line: int, column: int, level: str, message: str) -> Finding:
+    line = min(max(line, 1), len(source.lines))
     return Finding(
         rule=code,
         failure_class="-",
-        file=file.source.name,
+        file=source.name,
         line=line,
         column=column,
         end_line=line,
@@ -129,6 +149,7 @@ def _foreign(file: LintFile, code: str, line: int, column: int, level: str, mess
         level=_LEVELS.get(level, Level.NOTE),
         message=message,
         fix="",
+        evidence=Evidence.TOOL,
     )
 
 
@@ -139,7 +160,8 @@ def shellcheck(file: LintFile) -> Iterator[Finding]:
         return
     for run in file.runs:
         for text, shell in run.script.texts[1:]:
-            dialect = shell if shell in {"bash", "dash", "ksh"} else "sh"
+            name = posixpath.basename(shell[0])
+            dialect = name if name in {"bash", "dash", "ksh"} else "sh"
             argv = [tool, "--format", "json", "--shell", dialect, "--exclude", _SHELLCHECK_OFF, "-"]
             try:
                 result = subprocess.run(argv, input=text.data, capture_output=True, timeout=_SECONDS, check=False)
@@ -149,5 +171,7 @@ def shellcheck(file: LintFile) -> Iterator[Finding]:
             starts = [0, *(index + 1 for index, byte in enumerate(text.data) if byte == ord("\n"))]
             for entry in entries:
                 offset = text.origin(min(starts[int(entry["line"]) - 1] + int(entry["column"]) - 1, len(text.data)))
-                line, column = file.source.line(offset), file.source.column(offset)
-                yield _foreign(file, f"SC{entry['code']}", line, column, str(entry["level"]), str(entry["message"]))
+                source, place = file.locate(offset)
+                line, column = source.line(place), source.column(place)
+                code, level, message = f"SC{entry['code']}", str(entry["level"]), str(entry["message"])
+                yield _foreign(source, code, line, column, level, message)

@@ -19,6 +19,17 @@ class Level(StrEnum):
     NOTE = "note"
 
 
+class Evidence(StrEnum):
+    """What a finding rests on."""
+
+    TEXT = "the text of the Dockerfile"
+    CONTEXT = "files of the build context"
+    PROJECT = "facts about a known project"
+    ASSUMED = "an assumption about what the Dockerfile does not show"
+    """Such a finding is a note, whatever its rule."""
+    TOOL = "another linter"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """A mechanical change: replace the bytes ``start:end`` of the file."""
@@ -38,6 +49,7 @@ class Hit:
     level: Level | None = None
     """Overrides the rule's level for this place."""
     edits: tuple[Edit, ...] = ()
+    evidence: Evidence = Evidence.TEXT
     more: tuple[int, ...] = ()
     """Offsets of further places of the same kind, said in one finding."""
 
@@ -56,6 +68,7 @@ class Finding:
     level: Level
     message: str
     fix: str
+    evidence: Evidence = Evidence.TEXT
     edits: tuple[Edit, ...] = ()
     also: tuple[int, ...] = ()
     """Further lines of the same kind."""

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from rocmimg.errors import SourceError
+from rocmimg.lint.build_context import BuildContext
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.dockerfile import parse
-from rocmimg.lint.model import Finding, Hit, Level, Rule
+from rocmimg.lint.model import Edit, Evidence, Finding, Hit, Level, Rule
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.text import Source
-from rocmimg.lint.waivers import Waiver, matching
+from rocmimg.lint.waivers import Waiver
 
+_WAIVER_RULE: Final = "ROC000"
 _NAME: Final = re.compile(r"(.*\.)?(dockerfile|containerfile)([._-].*)?", re.IGNORECASE)
 _SKIPPED: Final = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
 _NOT_TEXT: Final = frozenset(
     {".dockerignore", ".md", ".py", ".sh", ".json", ".yaml", ".yml", ".j2", ".jinja"}
     | {".png", ".svg", ".jpg", ".txt", ".patch", ".orig", ".rej", ".bak"}
 )
+
+
+External = Callable[[list[LintFile], list[Finding]], list[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,14 @@ class Report:
     findings: tuple[Finding, ...]
     waived: tuple[Finding, ...]
     files: tuple[LintFile, ...]
+    waivers: tuple[Waiver, ...] = ()
+    """Those of waivers files."""
 
     @property
     def sources(self) -> dict[str, Source]:
-        """The text of the files by name."""
-        return {file.source.name: file.source for file in self.files}
+        """The text of the files, of the scripts that they start, and of the waivers files, by name."""
+        texts = [source for file in self.files for source in file.sources]
+        return {source.name: source for source in (*texts, *(waiver.source for waiver in self.waivers))}
 
     @property
     def failed(self) -> bool:
@@ -75,36 +83,55 @@ def lint(
     today: date,
     waivers: tuple[Waiver, ...] = (),
     rules: Iterable[Rule] | None = None,
+    external: External | None = None,
+    on_disk: bool = False,
+    searched: Sequence[Path] = (),
     debug: bool = False,
 ) -> Report:
     """Lint files given as name and content.
 
-    A rule that fails on a file is reported as a finding of that file, never as a traceback; with `debug` it raises.
+    With `on_disk` the names are paths, and files of the build context are looked for beside them; `searched` are paths
+    that were searched for all their Dockerfiles. A rule that fails on a file is reported as a finding of that file,
+    never as a traceback; with `debug` it raises.
     """
     chosen = tuple(all_rules().values() if rules is None else rules)
-    files = [LintFile(parse(Source.read(name, data)), arguments, today=today) for name, data in contents.items()]
+    files = [
+        LintFile(
+            parse(Source.read(name, data)),
+            arguments,
+            today=today,
+            build_context=BuildContext(Path(name)) if on_disk else None,
+        )
+        for name, data in contents.items()
+    ]
     _link_siblings(files)
+    found = [finding for file in files for finding in _findings(file, chosen, debug=debug)]
+    # A script that two Dockerfiles start is read with each of them.
+    found = list({(f.rule, f.file, f.line, f.column, f.message): f for f in found}.values())
+    if external is not None:
+        found.extend(external(files, found))
     kept: list[Finding] = []
     waived: list[Finding] = []
-    for file in files:
-        applying = [*file.waivers, *matching(waivers, file.source.name)]
-        used: set[int] = set()
-        for finding in _findings(file, chosen, debug=debug):
-            waiver = next((w for w in applying if w.covers(finding.rule, finding.line, today)), None)
-            if waiver is None:
-                kept.append(finding)
-            else:
-                used.add(id(waiver))
-                waived.append(replace(finding, waived=waiver.reason))
-        kept.extend(_idle(file, used, {rule.id for rule in chosen}))
-    report = Report(findings=(), waived=tuple(waived), files=tuple(files))
-    return add(report, kept)
-
-
-def add(report: Report, findings: Iterable[Finding]) -> Report:
-    """A report with more findings, in the order of the files and lines."""
-    everything = sorted((*report.findings, *findings), key=lambda f: (f.file, f.line, f.column, f.rule))
-    return replace(report, findings=tuple(everything))
+    applying = [*(waiver for file in files for waiver in file.waivers), *waivers]
+    used: set[int] = set()
+    for finding in found:
+        covering = [waiver for waiver in applying if waiver.covers(finding, today)]
+        used.update(map(id, covering))
+        if covering:
+            waived.append(replace(finding, waived=covering[0].reason))
+        else:
+            kept.append(finding)
+    ids = {rule.id for rule in chosen}
+    if _WAIVER_RULE in ids:
+        known = all_rules()
+        kept.extend(
+            _about(waiver, complaint, known[_WAIVER_RULE].level)
+            for waiver in waivers
+            if (complaint := waiver.complaint(today, known))
+        )
+        kept.extend(_idle(applying, used, ids, files, searched, today))
+    kept.sort(key=lambda f: (f.file, f.line, f.column, f.rule))
+    return Report(findings=tuple(kept), waived=tuple(waived), files=tuple(files), waivers=waivers)
 
 
 def _link_siblings(files: list[LintFile]) -> None:
@@ -138,36 +165,56 @@ def _findings(file: LintFile, rules: tuple[Rule, ...], *, debug: bool) -> list[F
 
 
 def _finding(file: LintFile, rule: Rule, hit: Hit) -> Finding:
-    source = file.source
-    line = source.line(hit.start)
-    end = max(hit.end, hit.start)
-    also = tuple(dict.fromkeys(other for other in map(source.line, hit.more) if other != line))
+    source, start = file.locate(hit.start)
+    end = max(start + hit.end - hit.start, start)
+    line = source.line(start)
+    also = tuple(dict.fromkeys(other for other in map(file.line, hit.more) if other != line))
+    assumed = hit.evidence is Evidence.ASSUMED
+    moved = hit.start - start
     return Finding(
         rule=rule.id,
         failure_class=rule.failure_class,
         file=source.name,
         line=line,
-        column=source.column(hit.start),
-        end_line=source.line(max(end - 1, hit.start)),
-        end_column=source.column(end),
-        level=hit.level or rule.level,
+        column=source.column(start),
+        end_line=source.line(max(end - 1, start)),
+        end_column=source.column(max(end - 1, start)) + 1,
+        level=Level.NOTE if assumed else hit.level or rule.level,
         message=hit.message,
         fix=rule.fix,
-        edits=hit.edits,
+        evidence=hit.evidence,
+        edits=tuple(Edit(start=e.start - moved, end=e.end - moved, text=e.text) for e in hit.edits),
         also=also,
     )
 
 
-def _idle(file: LintFile, used: set[int], known: set[str]) -> list[Finding]:
-    """Waivers that waive nothing."""
-    rule = all_rules()["ROC000"]
-    if rule.id not in known:
-        return []
-    found: list[Finding] = []
-    for waiver in file.waivers:
-        if waiver.problem or waiver.expired(file.today) or id(waiver) in used or not set(waiver.rules) <= known:
+def _about(waiver: Waiver, message: str, level: Level) -> Finding:
+    rule = all_rules()[_WAIVER_RULE]
+    source = waiver.source
+    return Finding(
+        rule=rule.id,
+        failure_class=rule.failure_class,
+        file=source.name,
+        line=source.line(waiver.start),
+        column=source.column(waiver.start),
+        end_line=source.line(max(waiver.end - 1, waiver.start)),
+        end_column=source.column(waiver.end),
+        level=level,
+        message=message,
+        fix=rule.fix,
+    )
+
+
+def _idle(
+    waivers: list[Waiver], used: set[int], ids: set[str], files: list[LintFile], searched: Sequence[Path], today: date
+) -> Iterator[Finding]:
+    """Waivers that waive nothing, as far as what was linted can show it."""
+    whole = [path.absolute() for path in searched if path.is_dir()]
+    names = [source.name for file in files for source in file.sources]
+    for waiver in waivers:
+        if waiver.complaint(today, all_rules()) or id(waiver) in used or not set(waiver.rules) <= ids:
             continue
-        message = f"the waiver of {', '.join(waiver.rules)} covers no finding"
-        hit = Hit(start=waiver.start, end=waiver.end, message=message, level=Level.NOTE)
-        found.append(_finding(file, rule, hit))
-    return found
+        folder = waiver.folder
+        complete = folder is not None and any(folder.is_relative_to(path) for path in whole)
+        if folder is None or complete or any(waiver.reaches(name) for name in names):
+            yield _about(waiver, f"the waiver of {', '.join(waiver.rules)} covers no finding", Level.NOTE)

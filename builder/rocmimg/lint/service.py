@@ -47,45 +47,32 @@ def run(
         ConfigError: the waivers file or the name of a rule is wrong.
     """
     chosen = select(rules)
-    known = _waivers(waivers)
     files = runner.find_files(paths)
-    names = [str(path) for path in files]
-    hadolint = external_tools.Hadolint.start(names) if external and not fix else None
     contents = {str(path): _read(path) for path in files}
-    report = _lint(contents, arguments, known, chosen, debug)
+    known = _waivers(files, waivers)
+
+    def lint(extra: runner.External | None) -> runner.Report:
+        return runner.lint(
+            contents,
+            arguments=arguments,
+            today=date.today(),
+            waivers=known,
+            rules=chosen,
+            external=extra,
+            on_disk=True,
+            searched=paths,
+            debug=debug,
+        )
+
     if fix:
-        contents = _fix(contents, report)
-        hadolint = external_tools.Hadolint.start(names) if external else None
-        report = _lint(contents, arguments, known, chosen, debug)
-    return _with_external(report, hadolint) if hadolint is not None else report
+        contents = _fix(lint(None))
+    return lint(external_tools.start(list(contents)) if external else None)
 
 
-def _lint(
-    contents: Mapping[str, bytes],
-    arguments: Mapping[str, str],
-    waivers: tuple[waiver_files.Waiver, ...],
-    rules: list[Rule],
-    debug: bool,
-) -> runner.Report:
-    return runner.lint(contents, arguments=arguments, today=date.today(), waivers=waivers, rules=rules, debug=debug)
-
-
-def _with_external(report: runner.Report, hadolint: external_tools.Hadolint) -> runner.Report:
-    entries = hadolint.entries()
-    own = (*report.findings, *report.waived)
-    theirs = external_tools.merge(report.files, own, entries) if entries is not None else []
-    known = {(finding.file, finding.line, finding.rule) for finding in theirs}
-    for file in report.files:
-        for finding in external_tools.shellcheck(file):
-            if (finding.file, finding.line, finding.rule) not in known:
-                known.add((finding.file, finding.line, finding.rule))
-                theirs.append(finding)
-    return runner.add(report, theirs)
-
-
-def _waivers(path: Path | None) -> tuple[waiver_files.Waiver, ...]:
-    chosen = path or Path(waiver_files.FILE_NAME)
-    return waiver_files.from_file(chosen) if path or chosen.is_file() else ()
+def _waivers(files: Sequence[Path], named: Path | None) -> tuple[waiver_files.Waiver, ...]:
+    """Waivers of the file that is named; without one, those of every waivers file above a Dockerfile."""
+    found = [named] if named else [path for file in files for path in waiver_files.beside(file)]
+    return tuple(waiver for path in dict.fromkeys(found) for waiver in waiver_files.from_file(path))
 
 
 def _read(path: Path) -> bytes:
@@ -95,17 +82,21 @@ def _read(path: Path) -> bytes:
         raise SourceError(f"{path}: {error.strerror}") from error
 
 
-def _fix(contents: Mapping[str, bytes], report: runner.Report) -> dict[str, bytes]:
-    fixed = dict(contents)
-    for name, data in contents.items():
+def _fix(report: runner.Report) -> dict[str, bytes]:
+    """Write the fixed files; the content of the linted ones afterwards."""
+    contents: dict[str, bytes] = {}
+    linted = {file.source.name for file in report.files}
+    for name in dict.fromkeys((*linted, *(finding.file for finding in report.findings if finding.edits))):
+        data = _read(Path(name))
         text, count = apply_edits(data, (finding for finding in report.findings if finding.file == name))
         if count:
             try:
                 Path(name).write_bytes(text)
             except OSError as error:
                 raise SourceError(f"{name}: {error.strerror}") from error
-            fixed[name] = text
-    return fixed
+        if name in linted:
+            contents[name] = text
+    return contents
 
 
 def apply_edits(data: bytes, findings: Iterable[Finding]) -> tuple[bytes, int]:

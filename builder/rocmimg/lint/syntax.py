@@ -35,8 +35,10 @@ class Instruction:
     """Arguments of FROM, COPY, ADD, USER, WORKDIR; the array of an exec form."""
     script: MappedText | None = None
     """Shell text of RUN, CMD, ENTRYPOINT in shell form, as the shell gets it."""
-    shell: str = ""
-    """The interpreter of `script` where a here-document names its own."""
+    shell: tuple[str, ...] = ()
+    """The interpreter of `script`, with its options, where the instruction names its own."""
+    files: tuple[tuple[str, MappedText], ...] = ()
+    """Here-documents of COPY and ADD by name."""
 
     def flag(self, name: str) -> list[str]:
         """Values of ``--name=value``."""
@@ -57,13 +59,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that could not be read."""
+    """Something that BuildKit refuses."""
 
     start: int
     end: int
     message: str
-    invalid: bool
-    """BuildKit refuses it; else only this reader lost it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,21 @@ file, so that a finding deep inside ``bash -c '...'`` still points at the right 
 
 from __future__ import annotations
 
+import codecs
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Final
+
+_PLACEHOLDER: Final = "rocmimg-placeholder"
+
+
+def _placeholder(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "?" * (error.end - error.start), error.end
+
+
+codecs.register_error(_PLACEHOLDER, _placeholder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,11 @@ class Source:
 
     @classmethod
     def read(cls, name: str, data: bytes) -> Source:
-        """Index the lines of a file."""
+        """Index the lines of a file.
+
+        An engine takes any bytes; what is not text becomes a placeholder of as many bytes, so that every place stays.
+        """
+        data = data.decode(errors=_PLACEHOLDER).replace("\0", "?").encode()
         lines = [0]
         position = data.find(b"\n")
         while position >= 0:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rocmimg.lint.model import Finding, Level, Rule
+from rocmimg.lint.model import Evidence, Finding, Level, Rule
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.runner import Report
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
@@ -25,6 +25,11 @@ def render(report: Report, form: str) -> str:
             return "\n".join(text(report))
 
 
+def printable(text: str) -> str:
+    """Text of a foreign file without what a terminal would act on; tabs stay."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def message(finding: Finding) -> str:
     """What is wrong, with the further lines."""
     lines = f" (also line {', '.join(map(str, finding.also))})" if finding.also else ""
@@ -36,17 +41,18 @@ def text(report: Report) -> Iterator[str]:
     sources = report.sources
     for finding in report.findings:
         klass = "" if finding.failure_class == "-" else f" {finding.failure_class}"
-        place = f"{finding.file}:{finding.line}:{finding.column}"
-        yield f"{place}: {finding.level}: {message(finding)} [{finding.rule}{klass}]"
+        place = f"{printable(finding.file)}:{finding.line}:{finding.column}"
+        yield f"{place}: {finding.level}: {printable(message(finding))} [{finding.rule}{klass}]"
         line = sources[finding.file].line_text(finding.line)
-        width = (
-            finding.end_column - finding.column if finding.end_line == finding.line else len(line) - finding.column + 1
-        )
         start = finding.column - 1
-        pad = "".join("\t" if char == "\t" else " " for char in line[:start])
+        end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
+        before, marked = printable(line[:start]), printable(line[start : max(end, start)])
+        pad = "".join("\t" if char == "\t" else " " for char in before)
         number = f"{finding.line:5}"
-        yield f"{number} | {line}"
-        yield f"{' ' * len(number)} | {pad}^{'~' * max(min(width, len(line) - start) - 1, 0)}"
+        yield f"{number} | {printable(line)}"
+        yield f"{' ' * len(number)} | {pad}^{'~' * (len(marked) - 1)}"
+        if finding.evidence not in {Evidence.TEXT, Evidence.TOOL}:
+            yield f"{' ' * len(number)} = rests on {finding.evidence}"
         if finding.fix:
             yield f"{' ' * len(number)} = {finding.fix}"
     yield summary(report)
@@ -72,6 +78,7 @@ def _record(finding: Finding) -> dict[str, Any]:
         "end_column": finding.end_column,
         "level": str(finding.level),
         "message": finding.message,
+        "evidence": str(finding.evidence),
         "also": list(finding.also),
         "fix": finding.fix,
         "fixable": bool(finding.edits),
@@ -109,6 +116,8 @@ def as_sarif(report: Report) -> str:
             file=finding.file,
             line=finding.line,
             column=finding.column,
+            end_line=finding.end_line,
+            end_column=finding.end_column,
             suppressed=finding.waived,
         )
         for finding in (*report.findings, *report.waived)
@@ -130,7 +139,7 @@ def github(report: Report) -> Iterator[str]:
         }
         properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())
         body = _escape(f"{message(finding)}. {finding.fix}" if finding.fix else message(finding))
-        yield f"::{levels[finding.level]} {properties}::{body}"
+        yield printable(f"::{levels[finding.level]} {properties}::{body}")
 
 
 def _escape(value: str, more: str = "") -> str:

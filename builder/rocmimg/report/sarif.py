@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from rocmimg import __version__
 
@@ -33,10 +35,13 @@ class SarifResult:
     level: SarifLevel
     message: str
     file: str
-    """Relative, with forward slashes."""
+    """A path, relative or absolute."""
     line: int = 0
     """1-based; 0 where the finding is about the whole file."""
     column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+    """The column behind the last character."""
     suppressed: str = ""
     """Why it is accepted; empty where it is not."""
 
@@ -66,10 +71,20 @@ def _rule(rule: SarifRule) -> dict[str, Any]:
     return described | ({"help": {"text": rule.help}} if rule.help else {})
 
 
+def _location(name: str) -> dict[str, str]:
+    """A path as a URI: percent-encoded, below the root of the sources where it is relative."""
+    path = PurePath(name)
+    if path.is_absolute():
+        return {"uri": path.as_uri()}
+    return {"uri": quote(path.as_posix()), "uriBaseId": "%SRCROOT%"}
+
+
 def _result(result: SarifResult, index: dict[str, int]) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": result.file}}
+    place: dict[str, Any] = {"artifactLocation": _location(result.file)}
     if result.line:
-        place["region"] = {"startLine": result.line} | ({"startColumn": result.column} if result.column else {})
+        region = {"startLine": result.line, "startColumn": result.column}
+        region |= {"endLine": result.end_line, "endColumn": result.end_column}
+        place["region"] = {key: value for key, value in region.items() if value}
     shown: dict[str, Any] = {
         "ruleId": result.rule,
         "level": result.level,

@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def findings(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, list[tuple[str, str, int]]]:
     capsys.readouterr()
-    code = run(["lint", "--json", "--no-external", *args])
+    code = run(["lint", "--json", *args])
     content = json.loads(capsys.readouterr().out)
     return code, [(f["file"], f["rule"], f["line"]) for f in content["findings"]]
 
@@ -109,7 +109,7 @@ def test_explain_and_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_report_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("Dockerfile").write_text(CURL)
-    assert run(["lint", "--no-external", "--format", "sarif", "-o", "out.sarif", "Dockerfile"]) == 0
+    assert run(["lint", "--format", "sarif", "-o", "out.sarif", "Dockerfile"]) == 0
     assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
     assert capsys.readouterr().out.startswith("1 file:")
 
@@ -126,7 +126,7 @@ def test_hadolint_and_shellcheck_add_what_we_do_not_say(capsys: pytest.CaptureFi
     Path("Dockerfile").write_text(
         "FROM ubuntu:latest\nRUN apt-get update && apt-get install -y hipcc\nRUN bash -c 'cat $1; echo `id`'\n"
     )
-    assert run(["lint", "--json", "Dockerfile"]) == 0
+    assert run(["lint", "--json", "--external", "Dockerfile"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]
     rules = {(f["rule"], f["line"]) for f in found}
     assert ("DL3015", 2) in rules  # hadolint's own
@@ -138,7 +138,7 @@ def test_hadolint_and_shellcheck_add_what_we_do_not_say(capsys: pytest.CaptureFi
 
 def test_a_file_that_hadolint_cannot_read_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
     Path("Dockerfile").write_text("FROM scratch\nRUN python3 <<'PY'\nprint(1)\nPY\nARG A=1\n")
-    assert run(["lint", "--json", "Dockerfile"]) == 0
+    assert run(["lint", "--json", "--external", "Dockerfile"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [(f["rule"], f["level"]) for f in found] == [("DL1000", "note")]
     assert "checked nothing" in found[0]["message"]
@@ -169,6 +169,6 @@ def test_hadolint_is_corrected_about_the_shell_of_a_parent_stage(capsys: pytest.
     )
     for between, codes in (("", set()), ('SHELL ["/bin/sh", "-c"]\n', {"DL4006", "SC3060"})):
         Path("Dockerfile").write_text(text.format(between))
-        run(["lint", "--json", "Dockerfile"])
+        run(["lint", "--json", "--external", "Dockerfile"])
         found = {f["rule"] for f in json.loads(capsys.readouterr().out)["findings"]}
         assert found & {"DL4006", "SC3060"} == codes

@@ -62,7 +62,10 @@ def test_a_waivers_file(tmp_path: Path) -> None:
     )
     text = ("FROM scratch\n" + CURL).encode()
     report = lint({"docker/Dockerfile": text, "Dockerfile": text}, arguments={}, today=TODAY, waivers=from_file(path))
-    assert [f.file for f in report.findings] == ["Dockerfile"]
+    assert [(f.file, f.rule, f.line) for f in report.findings] == [
+        (str(path), "ROC000", 3),
+        ("Dockerfile", "ROC037", 2),
+    ]
     assert [(f.file, f.waived) for f in report.waived] == [("docker/Dockerfile", "mirror")]
 
 

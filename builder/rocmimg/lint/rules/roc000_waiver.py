@@ -10,15 +10,11 @@ from rocmimg.lint.model import Hit, Level, Rule
 
 
 def check(file: LintFile) -> Iterable[Hit]:
+    from rocmimg.lint.rules import all_rules
+
     for waiver in file.waivers:
-        rules = ", ".join(waiver.rules)
-        if waiver.problem:
-            message = f"the waiver of {rules} does not count: {waiver.problem}"
-        elif waiver.expired(file.today):
-            message = f"the waiver of {rules} ended on {waiver.until}: it waives nothing any more"
-        else:
-            continue
-        yield Hit(start=waiver.start, end=waiver.end, message=message)
+        if complaint := waiver.complaint(file.today, all_rules()):
+            yield Hit(start=waiver.base + waiver.start, end=waiver.base + waiver.end, message=complaint)
 
 
 RULE: Final = Rule(

@@ -25,7 +25,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         target = next((t for t in targets if _FILES.match(t) and t not in read), None)
         if target is None:
             continue
-        text = command.heredoc or "\n".join(command.values())
+        text = command.input or "\n".join(command.values())
         names = list(dict.fromkeys(_SETTING.findall(text)))
         if final is not None:
             known = set.intersection(*(set(file.scopes.env(final, v)) for v in file.scopes.variants_of(final)))

@@ -38,7 +38,7 @@ def _sources(file: LintFile, run: Run, command: Command, variant: Variant) -> st
     if command.name != "add-apt-repository" and not any("/etc/apt/sources.list" in target for target in targets):
         return ""
     words = [file.resolve(run, word, variant) or "" for word in command.words]
-    text = "\n".join([*words, command.heredoc])
+    text = "\n".join([*words, command.input])
     return text if re.search(r"\bdeb\b|Suites:|ppa:", text) else ""
 
 

@@ -11,8 +11,7 @@ from rocmimg.lint.model import Hit, Level, Rule
 
 def check(file: LintFile) -> Iterable[Hit]:
     for problem in file.dockerfile.problems:
-        level = Level.ERROR if problem.invalid else Level.WARNING
-        yield Hit(start=problem.start, end=problem.end, message=problem.message, level=level)
+        yield Hit(start=problem.start, end=problem.end, message=problem.message)
     if not file.dockerfile.problems and not file.dockerfile.stages:
         yield Hit(start=0, end=0, message="there is no FROM: no image comes out of this file")
 

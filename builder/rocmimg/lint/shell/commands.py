@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -18,6 +19,9 @@ _WRAPPERS: Final = frozenset(
     {"env", "sudo", "time", "nice", "ionice", "nohup", "exec", "command", "timeout", "stdbuf", "retry", "builtin"}
     | {"ccache"}
 )
+
+
+_OPTION_O: Final = re.compile(r"[-+]\w*[oO]$")
 
 
 @dataclass(slots=True)
@@ -97,6 +101,31 @@ def inner_script(command: Command, nodes: list[Node]) -> tuple[Node, tuple[str, 
                 return (nodes[offset + 1], tuple(shell)) if offset + 1 < len(nodes) else None
         break
     return None
+
+
+def reads_script(command: Command) -> tuple[str, ...]:
+    """The shell, with its options, that takes a script from its input; nothing where the command is none such."""
+    if command.name not in SHELLS:
+        return ()
+    values = command.values()
+    return (command.name, *values) if not _operands(values) or "-s" in values else ()
+
+
+def _operands(values: list[str]) -> list[str]:
+    """What is no option of a shell."""
+    return [value for before, value in pairwise(("", *values)) if value[:1] not in "-+" and not _OPTION_O.match(before)]
+
+
+def script_file(command: Command, head: str) -> str | None:
+    """The file that a command runs as a script: ``bash x.sh``, ``. x.sh``, ``./x.sh``."""
+    values = command.values()
+    if command.name in {".", "source"}:
+        return values[0] if values else None
+    if command.name in SHELLS:
+        if any(value.startswith("-") and not value.startswith("--") and value.endswith("c") for value in values):
+            return None
+        return next(iter(_operands(values)), None)
+    return head if "/" in head else None
 
 
 def _join(cwd: str | None, target: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rocmimg.lint.shell.heredocs import Heredoc
 from rocmimg.lint.shell.model import Condition, Redirect
 
 
@@ -18,10 +19,11 @@ class Context:
     guards: tuple[Condition, ...] = ()
     loop: bool = False
     redirects: tuple[Redirect, ...] = ()
-    heredoc: str = ""
     tail: tuple[Redirect, ...] = ()
     """Redirects of the last command only: the grammar hangs those of ``a && b > f`` on the whole list."""
-    tail_heredoc: str = ""
+    piped: Heredoc | None = None
+    """The here-document that the command before it in a pipeline copies to its input."""
+    piped_text: str = ""
     pipeline: int = 0
     position: int = 0
     left: bool = False

@@ -79,8 +79,8 @@ class Command:
     loop: bool
     condition: bool
     wrapped: tuple[str, ...]
-    heredoc: str
-    """Text of a here-document fed to it."""
+    input: str
+    """Text fed to it by a here-document, or by an echo, printf or cat before it in the pipe."""
 
     def values(self) -> list[str]:
         """The arguments as text."""
@@ -95,6 +95,6 @@ class Script:
     assignments: list[Assignment] = field(default_factory=list)
     errors: list[tuple[int, int, str]] = field(default_factory=list)
     """Places that the grammar does not read: start, end, text."""
-    texts: list[tuple[MappedText, str]] = field(default_factory=list)
-    """Every script with its interpreter, outermost first."""
+    texts: list[tuple[MappedText, tuple[str, ...]]] = field(default_factory=list)
+    """Every script with its interpreter and the options of that, outermost first."""
     pipelines: int = 0

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from typing import Final
 
 from tree_sitter import Node
-
-from rocmimg.lint.syntax import SHELLS
 
 _NO_OPS: Final = frozenset({"true", ":", "echo", "printf"})
 
@@ -29,13 +26,6 @@ def is_no_op(node: Node) -> bool:
     if node.type == "redirected_statement" and node.named_children:
         node = node.named_children[0]
     return _name(node) in _NO_OPS
-
-
-def reads_script(node: Node) -> bool:
-    """Whether this command is a shell without a script among its words, which reads one from its input."""
-    words = [child for child in node.named_children if child.type in {"word", "string"}]
-    plain = all((word.text or b"").startswith(b"-") for word in words)
-    return plain and posixpath.basename(_name(node)) in SHELLS
 
 
 def _name(node: Node) -> str:

@@ -6,19 +6,21 @@ and every byte keeps its place in the file.
 
 from __future__ import annotations
 
-import posixpath
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Final
 
 from tree_sitter import Language, Node, Parser
 
-from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options
+from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options, reads_script, script_file
 from rocmimg.lint.shell.conditions import branches
 from rocmimg.lint.shell.context import Context
+from rocmimg.lint.shell.heredocs import Heredoc, find, take_out
 from rocmimg.lint.shell.model import Assignment, Command, Redirect, Script
-from rocmimg.lint.shell.nodes import errors, is_no_op, reads_script
+from rocmimg.lint.shell.nodes import errors, is_no_op
 from rocmimg.lint.shell.words import Words
+from rocmimg.lint.syntax import SHELLS
 from rocmimg.lint.text import MappedText
 
 MAX_DEPTH: Final = 120
@@ -50,30 +52,36 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
-def read(text: MappedText, *, interpreter: tuple[str, ...], cwd: str | None) -> Script:
+Files = Callable[[str, str | None], tuple[MappedText, tuple[str, ...]] | None]
+"""The script at a path of the image, seen from a directory, with its interpreter."""
+
+
+def read(text: MappedText, *, interpreter: tuple[str, ...], cwd: str | None, files: Files | None = None) -> Script:
     """Read a script; `interpreter` is the shell with its options (``/bin/bash -o pipefail -c``)."""
     script = Script()
-    _Reader(script, nesting=0).run(text, interpreter, State(cwd))
+    _Reader(script, files, nesting=0).run(text, interpreter, State(cwd))
     return script
 
 
 class _Reader:
-    def __init__(self, script: Script, nesting: int) -> None:
+    def __init__(self, script: Script, files: Files | None, nesting: int) -> None:
         self.script = script
+        self.files = files
+        self.heredocs: tuple[Heredoc, ...] = ()
         self.nesting = nesting
         self.text = MappedText.of(b"", 0)
         self.words = Words(self.text)
 
     def run(self, text: MappedText, shell: tuple[str, ...], state: State, *, context: Context | None = None) -> None:
-        self.text = text
-        self.words = Words(text)
-        self.script.texts.append((text, posixpath.basename(shell[0]) if shell else "sh"))
+        self.script.texts.append((text, shell))
+        self.text, self.heredocs = take_out(text)
+        self.words = Words(self.text)
         errexit, pipefail = options(shell[1:])
         state.errexit |= errexit
         state.pipefail |= pipefail
-        tree = _parser().parse(text.data)
+        tree = _parser().parse(self.text.data)
         for node, what in errors(tree.root_node):
-            self.script.errors.append((text.origin(node.start_byte), text.origin(node.end_byte), what))
+            self.script.errors.append((self.text.origin(node.start_byte), self.text.origin(node.end_byte), what))
         self._sequence(tree.root_node.named_children, state, context or Context())
 
     # -- structure ---------------------------------------------------------------------------------------------------
@@ -90,8 +98,6 @@ class _Reader:
         context = replace(context, depth=context.depth + 1)
         if context.tail and node.type not in {"list", "pipeline", "redirected_statement"}:
             context = replace(context, redirects=(*context.redirects, *context.tail), tail=())
-        if context.tail_heredoc and node.type not in {"list", "pipeline", "redirected_statement"}:
-            context = replace(context, heredoc=context.tail_heredoc, tail_heredoc="")
         if node.type == "declaration_command":
             exported = bool(node.children) and (node.children[0].text or b"") in {b"export", b"declare", b"typeset"}
             self._assignments(node, state, context, exported=exported)
@@ -104,11 +110,11 @@ class _Reader:
         left, right = node.named_children[0], node.named_children[-1]
         operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
         if operator == "&&":
-            before = replace(context, left=True, tail=(), tail_heredoc="")
+            before = replace(context, left=True, tail=())
         elif is_no_op(right):
-            before = replace(context, lost=context.lost or "true", left=True, tail=(), tail_heredoc="")
+            before = replace(context, lost=context.lost or "true", left=True, tail=())
         else:
-            before = replace(context, condition=True, left=True, tail=(), tail_heredoc="")
+            before = replace(context, condition=True, left=True, tail=())
         self._node(left, state, before)
         if right is not left:
             self._node(right, state, context)
@@ -117,36 +123,34 @@ class _Reader:
         self.script.pipelines += 1
         number = self.script.pipelines
         members = [child for child in node.named_children if child.type != "comment"]
+        piped: Heredoc | None = None
+        text = ""
         for index, child in enumerate(members):
-            inner = replace(context, pipeline=number, position=index)
+            inner = replace(context, pipeline=number, position=index, piped=piped, piped_text=text)
             if index < len(members) - 1:
-                inner = replace(inner, tail=(), tail_heredoc="")
+                inner = replace(inner, tail=())
                 if not state.pipefail:
                     inner = replace(inner, lost=context.lost or "pipe")
+            before = len(self.script.commands)
             self._node(child, replace(state, variables=dict(state.variables)), inner)
+            piped, text = self._output(self.script.commands[before:])
+
+    def _output(self, commands: list[Command]) -> tuple[Heredoc | None, str]:
+        """What is known of the output of a member of a pipeline."""
+        if len(commands) != 1:
+            return None, ""
+        command = commands[0]
+        if command.name == "cat" and not command.words:
+            return self._heredoc(list(command.redirects)), command.input
+        return None, "\n".join(command.values()) if command.name in {"echo", "printf"} else ""
 
     def _redirected(self, node: Node, state: State, context: Context) -> None:
-        redirects = [*context.tail, *self._redirects(node)]
-        heredocs = [child for child in node.named_children if child.type == "heredoc_redirect"]
-        bodies = [child for child in node.named_children if not child.type.endswith("_redirect")]
-        text = context.tail_heredoc
-        script: MappedText | None = None
-        for heredoc in heredocs:
-            redirects.extend(self._redirects(heredoc))
-            for content in heredoc.named_children:
-                if content.type == "heredoc_body":
-                    text = (content.text or b"").decode(errors="replace")
-                    script = self.text.cut(content.start_byte, content.end_byte)
-        for body in bodies:
-            self._node(body, state, replace(context, tail=tuple(redirects), tail_heredoc=text))
-            if script is not None and reads_script(body):
-                self._nested(script, ("sh",), state, context)
+        redirects = (*context.tail, *self._redirects(node))
         for child in node.named_children:
             if child.type == "herestring_redirect":
                 self._substitutions(child, state, context)
-            elif child.type == "heredoc_redirect":
-                # `cmd <<EOF && next`: the grammar hangs what follows on the here-document.
-                self._sequence([extra for extra in child.named_children if extra.type in _HANDLERS], state, context)
+            elif not child.type.endswith("_redirect"):
+                self._node(child, state, replace(context, tail=redirects))
 
     def _redirects(self, node: Node) -> list[Redirect]:
         found: list[Redirect] = []
@@ -210,11 +214,11 @@ class _Reader:
                     depth=depth + 1,
                     condition=True,
                     redirects=(),
-                    heredoc="",
                     tail=(),
-                    tail_heredoc="",
                     pipeline=0,
                     position=0,
+                    piped=None,
+                    piped_text="",
                     lost="",
                 )
                 inner_state = replace(state, variables=dict(state.variables))
@@ -240,6 +244,7 @@ class _Reader:
         head = self.words.word(name_node) if name_node is not None else None
         start = self.text.origin(node.start_byte)
         name, name_end, wrapped = follow(head, words, nodes, state.variables, assignments)
+        heredoc = self._heredoc(redirects)
         lost = context.lost
         if not lost and not context.condition and not context.final:
             if not state.errexit:
@@ -264,18 +269,37 @@ class _Reader:
             loop=context.loop,
             condition=context.condition,
             wrapped=tuple(wrapped),
-            heredoc=context.heredoc,
+            input=heredoc.body.data.decode(errors="replace") if heredoc is not None else context.piped_text,
         )
         self.script.commands.append(command)
         effects(command, state)
+        self._scripts(command, head.value if head is not None else "", nodes, heredoc, state, context)
+
+    def _heredoc(self, redirects: list[Redirect]) -> Heredoc | None:
+        found = (find(redirect.target.value, self.heredocs) for redirect in redirects if redirect.operator == "<")
+        return next((heredoc for heredoc in found if heredoc is not None), None)
+
+    def _scripts(
+        self, command: Command, head: str, nodes: list[Node], heredoc: Heredoc | None, state: State, context: Context
+    ) -> None:
+        """Scripts that a command runs: in its arguments, on its input, in a file of the context."""
         inner = inner_script(command, nodes)
         if inner is not None:
             self._nested(self.words.script(inner[0]), inner[1], state, context)
+        elif heredoc is None and command.position and context.piped is not None:
+            heredoc = context.piped
+        if inner is None and heredoc is not None and (shell := reads_script(command)):
+            self._nested(heredoc.body, shell, state, context)
+        elif inner is None and self.files is not None and (path := script_file(command, head)) is not None:
+            text = self.files(path, state.cwd)
+            if text is not None:
+                options = tuple(value for value in command.values() if value[:1] in "-+")
+                self._nested(text[0], (*text[1], *(options if command.name in SHELLS else ())), state, context)
 
     def _nested(self, text: MappedText, shell: tuple[str, ...], state: State, context: Context) -> None:
         if self.nesting >= _MAX_NESTING:
             return
-        reader = _Reader(self.script, self.nesting + 1)
+        reader = _Reader(self.script, self.files, self.nesting + 1)
         inner = State(state.cwd)
         # What the outer shell does with the status of the whole script holds for its last command only.
         outer = Context(
