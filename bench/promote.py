@@ -34,7 +34,7 @@ LIMIT_S = 2.0
 
 def put_candidate(image: ImagePlan, repository: Repository, salt: str) -> None:
     """A candidate with its proofs, as `rocmimg push --candidate` leaves it."""
-    labels = {LABEL_CELL: image.id, LABEL_INPUTS: json.dumps(dict(image.inputs))}
+    labels = {LABEL_CELL: image.id, LABEL_INPUTS: json.dumps(image.named_inputs)}
     config = repository.put_blob(json.dumps({"config": {"Labels": labels}, "salt": salt}).encode())
     layer = repository.put_blob(salt.encode())
     content = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
-Action = Literal["build", "up to date"]
+UP_TO_DATE: Final = "up-to-date"
+Action = Literal["build", "up-to-date"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: b
         return build(*_changes(image.all_inputs(base_id), tagged), digest=digest)
     if missing := [tag for tag in image.cell.tags if index.find(tag) != tagged]:
         return build(*(f"tag {tag} is missing" for tag in missing), digest=digest)
-    return Decision(id=image.id, action="up to date", reasons=(), digest=digest, image_id=tagged.id)
+    return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=digest, image_id=tagged.id)
 
 
 def _changes(inputs: dict[str, str], image: ImageInfo) -> list[str]:

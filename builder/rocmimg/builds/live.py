@@ -14,12 +14,13 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from rocmimg.builds.decide import UP_TO_DATE
 from rocmimg.builds.observe import short
 from rocmimg.builds.results import CellResult
 from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
 
 _STEP = 50  # characters of a step's name: its last output is worth more of the line
-_MARKS = {"built": "[green]✓", "up-to-date": "[cyan]✓", "failed": "[bold red]✗", "cancelled": "[yellow]-"}
+_MARKS = {"built": "[green]✓", UP_TO_DATE: "[cyan]✓", "failed": "[bold red]✗", "cancelled": "[yellow]-"}
 
 
 @dataclass(slots=True)

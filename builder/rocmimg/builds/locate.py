@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rocmimg.builds import ImageIndex, decide_all
+from rocmimg.builds.decide import UP_TO_DATE, ImageIndex, decide_all
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import ImagePlan, Plan
 
@@ -41,6 +41,6 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
         elif decision.digest is None:
             reason = "whether it is what the plan says cannot be told: its base is not here"
         else:
-            reason = "" if decision.action == "up to date" else f"not what the plan says: {'; '.join(decision.reasons)}"
+            reason = "" if decision.action == UP_TO_DATE else f"not what the plan says: {'; '.join(decision.reasons)}"
         found.append(ImageUnderTest(plan=image, image=chosen, digest=decision.digest or "", reason=reason))
     return found

@@ -16,7 +16,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocmimg.builds.decide import Decision, ImageIndex, base_id_of, decide
+from rocmimg.builds.decide import UP_TO_DATE, Decision, ImageIndex, base_id_of, decide
 from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
@@ -113,10 +113,10 @@ class _Run:
             return CellResult(id=image.id, status="cancelled", seconds=0, reasons=(reason,))
         base_id = self._local_base(image)
         decision = decide(image, base_id, self._index, force=self._options.force) if base_id else None
-        if decision and decision.action == "up to date":
+        if decision and decision.action == UP_TO_DATE:
             self._built[image.id] = str(decision.image_id)
             return CellResult(
-                id=image.id, status="up-to-date", seconds=0, image_id=decision.image_id, digest=decision.digest
+                id=image.id, status=UP_TO_DATE, seconds=0, image_id=decision.image_id, digest=decision.digest
             )
         log = CellLog(self._options.logs / f"{image.id}.log")
         try:
@@ -157,10 +157,10 @@ class _Run:
             base_id = self._pull(image.base, report)
             decision = None
         decision = decision or decide(image, base_id, self._index, force=self._options.force)
-        if decision.action == "up to date":  # the base was missing, the image was not
+        if decision.action == UP_TO_DATE:  # the base was missing, the image was not
             self._built[image.id] = str(decision.image_id)
             return CellResult(
-                id=image.id, status="up-to-date", seconds=0, image_id=decision.image_id, digest=decision.digest
+                id=image.id, status=UP_TO_DATE, seconds=0, image_id=decision.image_id, digest=decision.digest
             )
         self._view.started(image.id, f"building: {', '.join(decision.reasons)}")
         for reason in decision.reasons:

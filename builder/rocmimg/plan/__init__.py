@@ -2,7 +2,7 @@
 
 from rocmimg.engine.context import ContextFile
 from rocmimg.plan.make import make_plan
-from rocmimg.plan.model import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan, RootfsPlan
+from rocmimg.plan.model import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Input, Plan, RootfsPlan
 
 __all__ = [
     "LABEL_CELL",
@@ -10,6 +10,7 @@ __all__ = [
     "LABEL_INPUTS",
     "ContextFile",
     "ImagePlan",
+    "Input",
     "Plan",
     "RootfsPlan",
     "make_plan",

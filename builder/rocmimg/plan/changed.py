@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix import load
@@ -17,8 +18,14 @@ from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.matrix.history import at_commit, bring_folders
 from rocmimg.matrix.validate import did_you_mean
 from rocmimg.plan.make import make_plan
-from rocmimg.plan.model import ImagePlan, Plan
-from rocmimg.render.dockerfile import FILES
+from rocmimg.plan.model import ImagePlan, Plan, stage_of
+
+_WHY: Final = {
+    "stage": "its instructions changed",
+    "source": "the local source of {} changed",
+    "file": "{} changed",
+    "rootfs": "rootfs changed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...
     seeds: dict[str, dict[str, str]] = {}
     for image in plan.images:
         seeds[image.id] = {
-            _stage_of(component, image): f"component {component.shared_with or component.name} changed"
+            stage_of(component, image.stages): f"component {component.shared_with or component.name} changed"
             for component in image.cell.components
             if component.name in components or component.shared_with in components
         }
@@ -83,31 +90,13 @@ def between(before: Plan, after: Plan) -> tuple[Rebuild, ...]:
     return _spread(after, seeds)
 
 
-def _stage_of(component: ResolvedComponent, image: ImagePlan) -> str:
-    if component.recipe.foundation:
-        return "base"
-    return component.name if any(stage.name == component.name for stage in image.stages) else "final"
-
-
 def _changed(before: ImagePlan, after: ImagePlan) -> dict[str, str]:
     """Stages whose own inputs differ."""
+    old = {(one.label, one.stage): one.sha256 for one in before.inputs}
     seeds: dict[str, str] = {}
-    components = {component.name: component for component in after.cell.components}
-    for name, value in after.inputs.items():
-        if before.inputs.get(name) == value or name == "manifest":
-            continue
-        kind, _, which = name.partition(" ")
-        if kind == "stage":
-            seeds[which] = "its instructions changed"
-        elif kind == "source":
-            component = components[which.removeprefix("of ")]
-            seeds.setdefault(_stage_of(component, after), f"the local source of {component.name} changed")
-        elif kind == "file":
-            for stage in after.stages:
-                if f"{FILES}/{which}" in stage.text:
-                    seeds.setdefault(stage.name, f"{which} changed")
-        else:
-            seeds.setdefault("base", f"{name} changed")
+    for one in after.inputs:
+        if one.kind != "manifest" and old.get((one.label, one.stage)) != one.sha256:
+            seeds.setdefault(one.stage, _WHY[one.kind].format(one.name))
     if not seeds and before.inputs != after.inputs:
         seeds["final"] = "what the image says of itself changed"
     return seeds

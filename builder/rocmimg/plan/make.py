@@ -17,7 +17,7 @@ from rocmimg.matrix.model import Network, Rootfs
 from rocmimg.paths import cache_dir
 from rocmimg.plan.expected import expected_image
 from rocmimg.plan.manifest import image_manifest
-from rocmimg.plan.model import LABEL_CELL, ImagePlan, Plan, RootfsPlan
+from rocmimg.plan.model import LABEL_CELL, ImagePlan, Input, Plan, RootfsPlan, stage_of
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
@@ -51,13 +51,15 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
     # How the network is reached does not change what is built: neither its mounts nor its files are an input.
     direct = replace(cell, config=cell.config.model_copy(update={"network": Network()}))
     neutral = render(matrix, direct, rootfs=rootfs) if is_set(cell.config.network) else rendered
-    inputs = {f"stage {stage.name}": _sha256(stage.text) for stage in neutral.stages}
+    inputs = [
+        Input(kind="stage", name=stage.name, stage=stage.name, sha256=_sha256(stage.text)) for stage in neutral.stages
+    ]
     context: list[ContextFile] = []
     root = None
     if rendered.base == "scratch" and cell.config.base.rootfs:
         root = _rootfs(cell.config.base.rootfs)
         context.append(ContextFile(path=ROOTFS, data=root.archive))
-        inputs["rootfs"] = root.key
+        inputs.append(Input(kind="rootfs", stage="base", sha256=root.key))
     sources: dict[str, str] = {}
     for component in cell.components:
         if component.local:
@@ -67,16 +69,21 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
                 files = local_files(matrix.folder / component.local, prefix, place)
                 sources[prefix] = digest(files)
                 context += files
-            inputs[f"source of {component.name}"] = sources[prefix]
-    for name in sorted({name for component in cell.components for name in component.recipe.files}):
+            stage = stage_of(component, rendered.stages)
+            inputs.append(Input(kind="source", name=component.name, stage=stage, sha256=sources[prefix]))
+    users = {
+        (name, stage_of(component, rendered.stages)) for component in cell.components for name in component.recipe.files
+    }
+    programs: dict[str, bytes] = {}
+    for name, stage in sorted(users):
         path = matrix.catalogue.file(name)
         assert path is not None, "the catalogue has looked"  # noqa: S101
-        data = path.read_bytes()
-        inputs[f"file {name}"] = hashlib.sha256(data).hexdigest()
-        context.append(ContextFile(path=f"{FILES}/{name}", data=data))
+        programs[name] = path.read_bytes()
+        inputs.append(Input(kind="file", name=name, stage=stage, sha256=hashlib.sha256(programs[name]).hexdigest()))
+    context += [ContextFile(path=f"{FILES}/{name}", data=data) for name, data in programs.items()]
     expected = expected_image(matrix, cell, rootfs=rootfs, labels=_labels(matrix, cell, rendered))
-    manifest = image_manifest(expected, inputs)
-    inputs["manifest"] = hashlib.sha256(manifest).hexdigest()
+    manifest = image_manifest(expected, {one.label: one.sha256 for one in inputs})
+    inputs.append(Input(kind="manifest", stage="final", sha256=hashlib.sha256(manifest).hexdigest()))
     context.append(ContextFile(path=MANIFEST, data=manifest))
     context += [
         ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()
@@ -88,7 +95,7 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         context=tuple(sorted(context, key=lambda file: file.path)),
         base=rendered.base,
         rootfs=root,
-        inputs=inputs,
+        inputs=tuple(inputs),
         expected=expected,
     )
 

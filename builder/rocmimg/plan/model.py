@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from rocmimg.engine.context import ContextFile
-from rocmimg.matrix.cell import Cell
+from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Rootfs
 from rocmimg.plan.expected import ExpectedImage
 from rocmimg.render import Stage
@@ -32,6 +32,22 @@ class RootfsPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One thing that an image is built from, and the stage that it changes."""
+
+    kind: Literal["stage", "rootfs", "source", "file", "manifest"]
+    name: str = ""
+    """The stage, the component or the file; empty where there is one only."""
+    stage: str
+    sha256: str
+
+    @property
+    def label(self) -> str:
+        """Its name in the label io.rocmimg.inputs."""
+        return f"{self.kind} of {self.name}" if self.kind == "source" else f"{self.kind} {self.name}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
     """One image: what it is built from, under which names, and how it is recognized afterwards."""
 
@@ -42,8 +58,8 @@ class ImagePlan:
     base: str
     """The reference after the first FROM; ``scratch`` for a rootfs."""
     rootfs: RootfsPlan | None
-    inputs: Mapping[str, str]
-    """Name of an input (a stage, a local source, the rootfs) -> sha256 of it; the base image's id comes at build."""
+    inputs: tuple[Input, ...]
+    """All but the base image's id, which is known at build."""
     expected: ExpectedImage
     """What the image must be."""
 
@@ -62,14 +78,26 @@ class ImagePlan:
         """OCI labels that are known before the build."""
         return self.expected.labels
 
+    @property
+    def named_inputs(self) -> dict[str, str]:
+        """``inputs`` by name, as the label has them."""
+        return {one.label: one.sha256 for one in self.inputs}
+
     def all_inputs(self, base_id: str) -> dict[str, str]:
-        """``inputs`` and the base image's id."""
-        return {"base image": base_id, **self.inputs}
+        """``named_inputs`` and the base image's id."""
+        return {"base image": base_id, **self.named_inputs}
 
     def digest(self, base_id: str) -> str:
         """sha256 over every input, base image included: equal digests mean equal recipes."""
         text = json.dumps(self.all_inputs(base_id), sort_keys=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def stage_of(component: ResolvedComponent, stages: Iterable[Stage]) -> str:
+    """The stage in which a component is built or, where it has none of its own, installed."""
+    if component.recipe.foundation:
+        return "base"
+    return component.name if any(stage.name == component.name for stage in stages) else "final"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

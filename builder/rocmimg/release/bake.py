@@ -30,7 +30,7 @@ def bake_file(images: Iterable[ImagePlan], *, cache: str = "") -> dict[str, Any]
             "context": image.id,
             "dockerfile": "Dockerfile",
             "tags": list(image.cell.tags),
-            "labels": {**image.labels, LABEL_INPUTS: json.dumps(dict(image.inputs), sort_keys=True)},
+            "labels": {**image.labels, LABEL_INPUTS: json.dumps(image.named_inputs, sort_keys=True)},
             "platforms": ["linux/amd64"],
         }
         if image.needs in by_id:

@@ -99,7 +99,7 @@ def fits(labels: Mapping[str, str], image: ImagePlan) -> bool:
         inputs = json.loads(labels.get(LABEL_INPUTS, ""))
     except ValueError:
         return False
-    return {name: value for name, value in inputs.items() if name != "base image"} == dict(image.inputs)
+    return {name: value for name, value in inputs.items() if name != "base image"} == image.named_inputs
 
 
 def newest_fitting(image: ImagePlan, repository: Repository) -> Candidate:

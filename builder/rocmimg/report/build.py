@@ -46,8 +46,7 @@ def print_build(results: Sequence[BuildResult]) -> None:
         steps = f"{result.steps - result.cached_steps} of {result.steps} run" if result.steps else ""
         size = f"{result.size / 1e6:.0f} MB" if result.size else ""
         image = (result.image_id or "").removeprefix("sha256:")[:12]
-        status = result.status.replace("-", " ")
-        rows.append((result.id, status, f"{result.seconds:.1f}s", steps, size, image, " ".join(result.tags)))
+        rows.append((result.id, result.status, f"{result.seconds:.1f}s", steps, size, image, " ".join(result.tags)))
     print_table(("cell", "status", "time", "steps", "size", "image", "tags"), rows)
     for result in results:
         if result.status == "cancelled":

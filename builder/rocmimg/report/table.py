@@ -12,7 +12,7 @@ STYLES: Final = {
     "passed": "green",
     "built": "green",
     "ok": "green",
-    "up to date": "cyan",
+    "up-to-date": "cyan",
     "failed": "bold red",
     "problem": "bold red",
     "cancelled": "yellow",

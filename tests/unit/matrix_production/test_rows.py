@@ -161,7 +161,7 @@ class TestSglang:
         image = make_plan(matrix, [cell])[cell]
         assert image.dockerfile.count("/sgl-workspace/sglang\n") >= 3
         assert "sgl-project" not in image.dockerfile
-        assert {"source of sglang", "source of sgl-kernel", "source of sgl-gateway"} <= set(image.inputs)
+        assert {"source of sglang", "source of sgl-kernel", "source of sgl-gateway"} <= set(image.named_inputs)
         assert len([file for file in image.context if file.path.startswith("sources/")]) == 1, "travels once"
 
     def test_a_nightlys_version_reaches_nothing_else(self, changed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from rocmimg.cli import run
 from rocmimg.errors import ConfigError
 from rocmimg.matrix import Matrix, load
-from rocmimg.plan import make_plan
+from rocmimg.plan import Plan, make_plan
 from rocmimg.plan.changed import _uses, after_change_of, between
 
 IMAGES = Path(__file__).parents[3] / "images.yaml"
@@ -184,3 +185,11 @@ def test_the_table_says_what_is_kept(repository, capsys):
 def test_wrong_words(repository, capsys, args, code, says):
     assert run(["plan", *args]) == code
     assert says in capsys.readouterr().err
+
+
+def test_a_changed_file_of_a_recipe_rebuilds_the_stages_of_that_recipe(load_matrix):
+    (below, _) = make_plan(load_matrix(MATRIX), ["above-gfx942"]).images
+    (script,) = [one for one in below.inputs if one.label == "file replace_text.py"]
+    other = replace(below, inputs=tuple(replace(o, sha256="0") if o is script else o for o in below.inputs))
+    (rebuild,) = between(Plan(images=(other,)), Plan(images=(below,)))
+    assert dict(rebuild.stages) == {"sglang": "replace_text.py changed", "final": "it uses sglang"}

@@ -54,9 +54,9 @@ class TestDigest:
         assert image().digest("sha256:1") != image().digest("sha256:2")
 
     def test_a_changed_file_changes_its_component_only(self, image, source):
-        before = image().inputs
+        before = image().named_inputs
         (source / "pkg" / "a.py").write_text("b")
-        after = image().inputs
+        after = image().named_inputs
         assert [name for name in after if after[name] != before[name]] == ["source of mine", "manifest"]
 
     @pytest.mark.parametrize("change", ["chmod", "rename", "link", "add"])
@@ -114,8 +114,8 @@ class TestDigest:
                   llvm: {repo: https://example.org/l, ref: v1}
                   aiter: {repo: https://example.org/a, ref: v1}
         """
-        before = make_plan(load_matrix(text), ["t-gfx942"]).images[0].inputs
-        after = make_plan(load_matrix(text, "components.aiter.ref=v2"), ["t-gfx942"]).images[0].inputs
+        before = make_plan(load_matrix(text), ["t-gfx942"]).images[0].named_inputs
+        after = make_plan(load_matrix(text, "components.aiter.ref=v2"), ["t-gfx942"]).images[0].named_inputs
         assert [name for name in after if after[name] != before[name]] == ["stage aiter", "manifest"]
 
 
