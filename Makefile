@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static unit integration trace corpus bench build clean
+.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/rocmimg build --target lab
 	@$(BIN)/rocmimg test --target lab
 
-test: setup test-tools static unit integration
+test: setup test-tools static workflows docs unit integration
 
 # What some tests need; without it they are skipped and say so.
 test-tools:
@@ -32,6 +32,15 @@ static: venv
 	$(BIN)/ruff check builder tests bench scripts
 	$(BIN)/ruff format --check --quiet builder tests bench scripts
 	$(BIN)/mypy
+
+# workflows: this project's own CI, by zizmor, and by actionlint where it is on PATH
+workflows: venv
+	$(BIN)/zizmor --offline --quiet .github
+	@if command -v actionlint >/dev/null; then actionlint; else echo "not run: actionlint is not on PATH"; fi
+
+# docs: the documentation as a site in build/site
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 unit: venv
 	$(PYTEST) -q -n 2 tests/unit

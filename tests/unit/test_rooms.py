@@ -1,4 +1,4 @@
-"""The rooms of docs/design.md: who imports whom, and who knows docker-py."""
+"""The rooms of docs/architecture.md: who imports whom, and who knows docker-py."""
 
 import ast
 from pathlib import Path
