@@ -1,23 +1,35 @@
-"""The built image of a cell."""
+"""The image to judge: of a cell, or any image that somebody names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from rocmimg.builds.decide import UP_TO_DATE, ImageIndex, decide_all
-from rocmimg.engine import ImageInfo
-from rocmimg.plan import ImagePlan, Plan
+from rocmimg.engine import Event, ImageDetail, ImageInfo, Transfer
+from rocmimg.errors import RocmimgError
+from rocmimg.plan import LABEL_CELL, ImagePlan, Plan
+from rocmimg.plan.expected import ExpectedImage
+
+if TYPE_CHECKING:
+    from rocmimg.engine import Engine
+
+_REFERENCE: Final = re.compile(r"[/:@.]|^[0-9a-f]{12,64}$")
+_ARCH_LABEL: Final = re.compile(r"gfx|(gpu|rocm|offload)[-_.]?(arch|target)", re.IGNORECASE)
+_ARCH_VARIABLES: Final = ("PYTORCH_ROCM_ARCH", "GPU_ARCHS", "AMDGPU_TARGETS", "HCC_AMDGPU_TARGET")
+_GFX: Final = re.compile(r"gfx[0-9][0-9a-f-]*(?:generic)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageUnderTest:
-    """A cell and the image that stands for it."""
+    """An image and what is expected of it."""
 
-    plan: ImagePlan
-    image: ImageInfo | None
-    digest: str
-    """The plan's digest; empty while its base is not there."""
+    expected: ExpectedImage
+    image: ImageInfo | ImageDetail | None
+    plan: ImagePlan | None = None
+    """None for an image that images.yaml does not describe."""
     reason: str = ""
     """Why there is no image, or how it differs from the plan."""
 
@@ -42,5 +54,78 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
             reason = "whether it is what the plan says cannot be told: its base is not here"
         else:
             reason = "" if decision.action == UP_TO_DATE else f"not what the plan says: {'; '.join(decision.reasons)}"
-        found.append(ImageUnderTest(plan=image, image=chosen, digest=decision.digest or "", reason=reason))
+        expected = image.expected.model_copy(update={"digest": decision.digest or ""})
+        found.append(ImageUnderTest(plan=image, expected=expected, image=chosen, reason=reason))
     return found
+
+
+def is_reference(name: str) -> bool:
+    """Whether a word can only be an image's reference or id, not a cell's or a target's name."""
+    return bool(_REFERENCE.search(name))
+
+
+def locate_references(
+    engine: Engine, references: Iterable[str], archs: Sequence[str], tell: Callable[[str, str], None]
+) -> list[ImageUnderTest]:
+    """The images of these references or ids; what the engine has not is pulled. ``archs``: what they must be for.
+
+    A reference that cannot be had is an entry without an image. ``tell`` gets the reference and what is done with it.
+    """
+
+    def pulled(reference: str) -> ImageDetail | None:
+        tell(reference, "pulling")
+        return engine.image(engine.pull(reference, lambda event: tell(reference, _said(event))))
+
+    found: list[ImageUnderTest] = []
+    for reference in dict.fromkeys(references):
+        try:
+            image = engine.image(reference) or pulled(reference)
+            reason = ""
+        except RocmimgError as error:
+            image, reason = None, str(error)
+        found.append(ImageUnderTest(expected=unplanned(reference, image, archs), image=image, reason=reason))
+    return found
+
+
+def _said(event: Event) -> str:
+    if isinstance(event, Transfer) and event.total:
+        return f"{event.what} {event.current / 1e6:.0f} of {event.total / 1e6:.0f} MB"
+    return "pulling"
+
+
+def unplanned(reference: str, image: ImageDetail | None, archs: Sequence[str]) -> ExpectedImage:
+    """What can be expected of an image that no plan describes: what its own configuration says."""
+    source = "--arch"
+    if not archs:
+        said = (
+            (place, tuple(dict.fromkeys(_GFX.findall(text)))) for place, text in (_declared(image) if image else ())
+        )
+        source, archs = next(((place, found) for place, found in said if found), ("", ()))
+    return ExpectedImage(
+        cell=reference,
+        target="",
+        arch=archs[0] if len(archs) == 1 else "all" if archs else "",
+        archs=tuple(archs),
+        archs_from=source,
+        planned=False,
+        python="python3",
+        workdir=image.workdir if image else "/",
+        user=image.user or "root" if image else "root",
+        entrypoint=image.entrypoint if image else (),
+        command=image.cmd if image else (),
+        env={},
+        labels={},
+        digest="",
+        keep=(),
+        components=(),
+        torch="",
+        max_image_mib=0,
+        max_layer_mib=0,
+    )
+
+
+def _declared(image: ImageDetail) -> list[tuple[str, str]]:
+    """Where an image's configuration can name its GPU architectures, and what it says there."""
+    labels = {n: v for n, v in image.labels.items() if n == LABEL_CELL or _ARCH_LABEL.search(n)}
+    variables = {name: image.env[name] for name in _ARCH_VARIABLES if name in image.env}
+    return [*((f"label {n}", v) for n, v in labels.items()), *((f"variable {n}", v) for n, v in variables.items())]

@@ -134,6 +134,11 @@ class Image:
         if reason not in self.unknown:
             self.unknown.append(reason)
 
+    def need_plan(self) -> None:
+        """End the check as not applicable where images.yaml does not describe the image."""
+        if not self.expect.planned:
+            not_applicable("no plan: images.yaml does not describe this image")
+
     def reset(self) -> None:
         """Forget what the last check said."""
         self.findings.clear()

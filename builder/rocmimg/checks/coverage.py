@@ -32,6 +32,17 @@ def by_owner(objects: Iterable[Mapping[str, Any]], kinds: Collection[str] = KIND
     return owners
 
 
+def own_archs(files: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an image's own code says that it is for: the architectures that all its packages with GPU code share, or,
+    where they share none, those of the package with most of it."""
+    owners = by_owner(files.get("objects", []))
+    if not owners:
+        return ()
+    shared: Collection[str] = set.intersection(*(set(found) for found in owners.values()))
+    largest = max(owners.values(), key=lambda found: sum(found.values()))
+    return tuple(sorted(shared or largest))
+
+
 def coverage(files: Mapping[str, Any], archs: Iterable[str]) -> dict[str, Any]:
     """The report's part on GPU code: packages (owner -> arch -> bytes), the expected archs, files, unreadable ones."""
     objects = files.get("objects", [])

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from rocmimg.checks.api import MARK, Failure, Image, NotApplicable
 from rocmimg.checks.job import CheckJob
 from rocmimg.checks.model import CheckInfo, CheckResult, Finding, Waiver
+from rocmimg.checks.pytest_process import STARTED
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -112,13 +113,19 @@ class Recorder:
 
 
 def _write(order: CheckJob, result: CheckResult) -> None:
+    _append(order, asdict(result))
+
+
+def _append(order: CheckJob, record: Mapping[str, Any]) -> None:
     with order.results.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(result)) + "\n")
+        stream.write(json.dumps(record) + "\n")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     order = item.config.stash[_ORDER]
-    if describe(item).tier == "gpu" and order.gpu is None:
+    info = describe(item)
+    _append(order, {STARTED: info.id})
+    if info.tier == "gpu" and order.gpu is None:
         pytest.skip(order.no_gpu)
 
 

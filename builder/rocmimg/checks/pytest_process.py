@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,6 +14,39 @@ from rocmimg.checks.suites import environment
 
 LIMIT_S: Final = 3600
 """For all checks of one image together; each command in the container has its own, much smaller limit."""
+
+
+STARTED: Final = "started check"
+"""Key of the lines that say which check begins."""
+SLOW_S: Final = 1.0
+"""A check that takes longer is shown while it runs."""
+_LOOK_S: Final = 0.2
+
+
+class Progress:
+    """Follows the lines that the suite writes, and tells of each check that takes its time, once."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        self._path, self._tell = path, tell
+        self._read = 0
+        self._current, self._since = "", 0.0
+
+    def look(self) -> None:
+        """Read what was written since the last time."""
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._read)
+                new = stream.read()
+        except FileNotFoundError:
+            return
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            record = json.loads(line)
+            self._current, self._since = record.get(STARTED, ""), time.monotonic()
+        if self._current and time.monotonic() - self._since > SLOW_S:
+            self._tell(self._current)
+            self._current = ""
 
 
 class PytestProcess:
@@ -31,13 +66,21 @@ class PytestProcess:
             )
         os.close(reading)
 
-    def judge(self) -> str:
-        """Let it go, now that its order is written; how it ended where that was not of its own accord."""
+    def judge(self, look: Callable[[], None]) -> str:
+        """Let it go, now that its order is written; how it ended where that was not of its own accord.
+
+        ``look`` is called now and then while it runs.
+        """
         os.write(self._ready, b"\n")
-        try:
-            code = self._process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            return f"the suite hangs: ended after {LIMIT_S} s"
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                code = self._process.wait(_LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    return f"the suite hangs: ended after {LIMIT_S} s"
+                look()
         return "" if code in (0, 1) else f"pytest ended with exit code {code}"
 
     def stop(self) -> None:

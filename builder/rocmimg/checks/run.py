@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rocmimg import __version__
 from rocmimg.checks import device
-from rocmimg.checks.coverage import coverage
+from rocmimg.checks.coverage import coverage, own_archs
 from rocmimg.checks.job import CheckJob, Gpu
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, Waiver, check_from_json, result_from_json
-from rocmimg.checks.pytest_process import PytestProcess
+from rocmimg.checks.pytest_process import STARTED, Progress, PytestProcess
 from rocmimg.checks.run_probe import probe
 from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import RocmimgError
-from rocmimg.paths import write_atomic
+from rocmimg.paths import cache_dir, write_atomic
 from rocmimg.plan import LABEL_DIGEST
 
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
     from rocmimg.engine import Container, Engine
+    from rocmimg.matrix import Matrix
+    from rocmimg.plan.expected import ExpectedImage
 
 _PIDS: Final = 4096
 
@@ -44,7 +47,7 @@ class Options:
     """Images at once."""
     gpus: int = 1
     """GPUs an image."""
-    results: Path = Path("build/results")
+    results: Path = field(default_factory=lambda: cache_dir() / "results")
     """Where <cell>.json and <cell>.log are written."""
     project: Path = Path()
     """The folder of images.yaml, where a target's own checks are looked up."""
@@ -53,13 +56,34 @@ class Options:
     """Cell -> the names to ask its image for, or why they are not known."""
 
 
+def for_matrix(options: Options, matrix: Matrix, cells: Sequence[str]) -> Options:
+    """``options`` for the cells of a matrix: its folders, and what their frameworks use of one another."""
+    contracts: Mapping[str, tuple[Names, ...] | str] = {}
+    if "import" in options.tiers:
+        from rocmimg.contract.cells import names_of
+
+        contracts = names_of((matrix.cell(cell) for cell in cells), matrix)
+    results = matrix.folder / "build" / "results"
+    return replace(options, results=results, project=matrix.folder, contracts=contracts)
+
+
+class View(Protocol):
+    """Who is shown what happens, from any thread."""
+
+    def step(self, image: str, what: str) -> None:
+        """What is done with an image now."""
+
+    def finished(self, result: ImageResult) -> None:
+        """An image is judged."""
+
+
 class Run:
     """One ``rocmimg test``."""
 
-    def __init__(self, engine: Engine, options: Options, on_result: Callable[[ImageResult], None]) -> None:
+    def __init__(self, engine: Engine, options: Options, view: View) -> None:
         self._engine = engine
         self._options = options
-        self._on_result = on_result
+        self._view = view
         self._gpus = device.gpus()
         self._suites: set[PytestProcess] = set()
         self._folders: dict[str, Path | None] = {}
@@ -73,7 +97,9 @@ class Run:
             EngineError: the engine does not describe itself.
             ConfigError: a target's own checks or its waivers are wrong.
         """
-        self._folders = {one.plan.id: own_folder(one.plan.cell, self._options.project) for one in subjects}
+        for one in subjects:
+            project = own_folder(one.plan.cell, self._options.project) if one.plan else None
+            self._folders[one.expected.cell] = project
         with ThreadPoolExecutor(self._options.jobs) as pool:
             try:
                 return list(pool.map(self._judged, subjects))
@@ -91,9 +117,9 @@ class Run:
     def _judged(self, subject: ImageUnderTest) -> ImageResult:
         began = time.monotonic()
         blank = ImageResult(
-            id=subject.plan.id,
-            target=subject.plan.cell.target,
-            gpu_arch=subject.plan.cell.arch,
+            id=subject.expected.cell,
+            target=subject.expected.target,
+            gpu_arch=subject.expected.arch,
             image=next(iter(subject.image.tags), "") if subject.image else "",
             image_id=subject.image.id if subject.image else "",
             digest=subject.image.labels.get(LABEL_DIGEST, "") if subject.image else "",
@@ -102,16 +128,18 @@ class Run:
             seconds=0.0,
             engine=f"{self._engine.info.kind} {self._engine.info.version}",
             device="",
-            archs=subject.plan.cell.archs,
+            archs=subject.expected.archs,
             suite_version=__version__,
-            suite_digest=suite_digest(self._folders[subject.plan.id]),
+            suite_digest=suite_digest(self._folders[subject.expected.cell]),
             waivers=tuple(one for one in _waivers(subject) if one.in_force(datetime.now(UTC).date())),
             checks=(),
             reason=subject.reason,
         )
         if subject.image is None:
+            self._view.finished(blank)
             return blank
-        log = self._options.results / f"{subject.plan.id}.log"
+        name = re.sub(r"[^\w.-]+", "-", subject.expected.cell)
+        log = self._options.results / f"{name}.log"
         try:
             result = self._judge(subject, replace(blank, reason="", log=str(log)), log)
         except RocmimgError as error:
@@ -119,26 +147,31 @@ class Run:
         notes = (subject.reason,) if subject.reason else ()
         result = replace(result, seconds=time.monotonic() - began, notes=notes)
         if result.checks:
-            store(self._options.results / f"{subject.plan.id}.json", result, self._options.tiers)
-        self._on_result(result)
+            store(self._options.results / f"{name}.json", result, self._options.tiers)
+        self._view.finished(result)
         return result
 
     def _judge(self, subject: ImageUnderTest, blank: ImageResult, log: Path) -> ImageResult:
-        archs = subject.plan.cell.archs
+        expected = subject.expected
+        archs = expected.archs or tuple(dict.fromkeys(gpu.arch for gpu in self._gpus))
         no_gpu = device.why_none(self._gpus, archs)
         with (
             tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
             device.leased(self._gpus, archs, self._options.gpus) as gpus,
-            self._suite(command(self._folders[subject.plan.id], Path(scratch) / "order.json"), log) as suite,
+            self._suite(command(self._folders[expected.cell], Path(scratch) / "order.json"), log) as suite,
             self._engine.run(self._spec(blank.image_id, gpus)) as container,
         ):
-            answer = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
-            checks = _read(Path(scratch) / "results.jsonl", suite.judge(), log)
+            answer, expected = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
+            lines = Path(scratch) / "results.jsonl"
+            progress = Progress(lines, lambda check: self._view.step(expected.cell, check))
+            checks = _read(lines, suite.judge(progress.look), log)
             return replace(
                 blank,
+                gpu_arch=expected.arch,
+                archs=expected.archs,
                 device=device.describe(gpus),
                 checks=checks,
-                coverage=coverage(answer.get("files", {}), archs),
+                coverage=coverage(answer.get("files", {}), expected.archs),
             )
 
     def _spec(self, image_id: str, gpus: Sequence[Gpu]) -> ContainerSpec:
@@ -163,14 +196,21 @@ class Run:
 
     def _order(
         self, subject: ImageUnderTest, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
-    ) -> dict[str, Any]:
-        """Run the probe, write the order that the suite waits for; the probe's answer."""
-        expect = subject.plan.expected.model_copy(update={"digest": subject.digest})
+    ) -> tuple[dict[str, Any], ExpectedImage]:
+        """Run the probe, write the order that the suite waits for; the probe's answer, and what is expected now."""
+        expect = subject.expected
         tiers = self._options.tiers
+        self._view.step(expect.cell, "reading the image")
         answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         (scratch / "probe.json").write_text(json.dumps(answer))
+        if not expect.archs:
+            archs = own_archs(answer.get("files", {}))
+            arch = archs[0] if len(archs) == 1 else "all" if archs else ""
+            expect = expect.model_copy(update={"archs": archs, "arch": arch, "archs_from": "its own code"})
+        if gpu and gpu.arch not in expect.archs:
+            gpu, no_gpu = None, device.why_none(self._gpus, expect.archs) or "no AMD GPU of these architectures"
         detail = self._engine.image(container_image := subject.image.id if subject.image else "")
-        names = self._options.contracts.get(subject.plan.id, ())
+        names = self._options.contracts.get(expect.cell, ())
         order = CheckJob(
             planned=expect,
             detail=asdict(detail) if detail else {},
@@ -188,26 +228,27 @@ class Run:
             no_contract=names if isinstance(names, str) else "",
         )
         (scratch / "order.json").write_text(order.model_dump_json())
-        return answer
+        return answer, expect
 
 
 def _waivers(subject: ImageUnderTest) -> tuple[Waiver, ...]:
-    declared = subject.plan.cell.config.checks.waivers
+    declared = subject.plan.cell.config.checks.waivers if subject.plan else ()
     return tuple(Waiver(check=one.check, reason=one.reason, until=one.until, path=one.path) for one in declared)
 
 
-def run(
-    subjects: Sequence[ImageUnderTest], engine: Engine, options: Options, on_result: Callable[[ImageResult], None]
-) -> list[ImageResult]:
-    """Judge ``subjects``; ``on_result`` is called with each as it is done, from any thread. See :class:`Run`."""
-    return Run(engine, options, on_result)(subjects)
+def run(subjects: Sequence[ImageUnderTest], engine: Engine, options: Options, view: View) -> list[ImageResult]:
+    """Judge ``subjects``. See :class:`Run`."""
+    return Run(engine, options, view)(subjects)
 
 
 def _read(path: Path, ended: str, log: Path) -> tuple[CheckResult, ...]:
     """The lines of the plugin; what was announced and has no result was not run."""
     results: dict[str, CheckResult] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
-        one = check_from_json(json.loads(line))
+        record = json.loads(line)
+        if STARTED in record:
+            continue
+        one = check_from_json(record)
         results[one.id] = one
     if not results:
         raise RocmimgError("the suite did not start", why=ended or "it has no checks", next_step=f"see {log}")

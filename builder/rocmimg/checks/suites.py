@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rocmimg.checks.model import TIERS, CheckInfo
 
 if TYPE_CHECKING:
-    from rocmimg.matrix import Cell
+    from rocmimg.matrix import Cell, Matrix
 
 _FOLDERS: Final = ("suite", "kernels")
 
@@ -95,6 +95,12 @@ def listed(own: Path | None = None) -> list[CheckInfo]:
             next_step="mend that file",
         )
     return sorted(collector.found, key=lambda info: (TIERS.index(info.tier), info.id))
+
+
+def own_folders(matrix: Matrix) -> list[Path]:
+    """The folders with checks of the project's own that a matrix names."""
+    names = dict.fromkeys(cell.config.checks.folder for cell in matrix.cells if cell.config.checks.folder)
+    return [(matrix.folder / name).resolve() for name in names]
 
 
 def own_folder(cell: Cell, project: Path) -> Path | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
     from rocmimg.checks.model import Tier
@@ -38,7 +40,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the compiled kernels of each image as a pack, for `rocmimg kernels run`.",
 )
-@click.option("--json", "as_json", is_flag=True, help="An array of objects, one an image.")
+@click.option("--list", "listing", is_flag=True, help="List the checks: id, tier and the failure classes of each.")
+@click.option("--json", "as_json", is_flag=True, help="An array of objects, one per image or, with --list, per check.")
 def command(
     file: Path,
     sets: tuple[str, ...],
@@ -53,30 +56,43 @@ def command(
     junit: Path | None,
     html: Path | None,
     export_kernels: Path | None,
+    listing: bool,
     as_json: bool,
 ) -> int:
-    """Check built images: each in one container, without network, as users run it."""
-    from rocmimg.builds.locate import locate
+    """Check images: each in one container, without network, as users run it.
+
+    An argument is a cell of images.yaml, or any image: a reference or an id. An image that the engine does not have is
+    pulled, and no images.yaml is needed; --arch says which GPUs it is to be for.
+    """
+    from rocmimg.builds.locate import ImageUnderTest, is_reference, locate, locate_references
     from rocmimg.checks.model import TIERS, exit_code
-    from rocmimg.checks.run import Options, run
-    from rocmimg.contract.cells import names_of
+    from rocmimg.checks.run import Options, for_matrix, run
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
-    from rocmimg.report.checks import print_progress, print_results
+    from rocmimg.report.checks import print_results
+    from rocmimg.report.progress import view
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan = make_plan(matrix, chosen)
-    options = Options(
-        tiers=tiers or TIERS,
-        jobs=jobs,
-        gpus=gpus,
-        results=matrix.folder / "build" / "results",
-        project=matrix.folder,
-        export_kernels=export_kernels.resolve() if export_kernels else None,
-        contracts=names_of((matrix.cell(cell) for cell in chosen), matrix) if "import" in (tiers or TIERS) else {},
-    )
-    with connect() as engine:
-        results = run(locate(plan, chosen, engine.images()), engine, options, print_progress)
+    if listing:
+        return _list(file, as_json=as_json)
+    export = export_kernels.resolve() if export_kernels else None
+    options = Options(tiers=tiers or TIERS, jobs=jobs, gpus=gpus, export_kernels=export)
+    images = [name for name in cells if is_reference(name) or not file.exists()]
+    cells = tuple(name for name in cells if name not in images)
+    subjects: list[ImageUnderTest] = []
+    with connect() as engine, view() as shown:
+        if cells or targets or variants or not images:
+            try:
+                matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+            except ConfigError:
+                # A name without a tag that only the engine knows.
+                if not (cells and all(engine.image(name) for name in cells)):
+                    raise
+                images += cells
+            else:
+                options = for_matrix(options, matrix, chosen)
+                subjects = locate(make_plan(matrix, chosen), chosen, engine.images())
+        subjects += locate_references(engine, images, archs, shown.step)
+        results = run(subjects, engine, options, shown)
     if junit:
         from rocmimg.report.junit import write_junit
 
@@ -90,3 +106,24 @@ def command(
     else:
         print_results(results)
     return exit_code(results, require_gpu=require_gpu)
+
+
+def _list(file: Path, *, as_json: bool) -> int:
+    """``--list``: our checks, and those of the folders that images.yaml names."""
+    from rocmimg.checks.suites import listed, own_folders
+    from rocmimg.report.table import print_table
+
+    folders: list[Path | None] = [None]
+    if file.exists():
+        from rocmimg.matrix import load
+
+        folders += own_folders(load(file))
+    found = {info.path + info.id: info for folder in folders for info in listed(folder)}
+    if as_json:
+        click.echo(json.dumps([asdict(info) for info in found.values()], indent=2))
+        return 0
+    print_table(
+        ("check", "tier", "classes", "what it shows"),
+        [(info.id, info.tier, " ".join(info.classes), info.title) for info in found.values()],
+    )
+    return 0

@@ -57,6 +57,11 @@ class ExpectedImage(Record):
     target: str
     arch: str
     archs: tuple[str, ...]
+    """Empty where nobody says what the image is for: its own code tells."""
+    archs_from: str = "the plan"
+    """Who says so: the plan, --arch, a label or a variable of the image, or its own code."""
+    planned: bool = True
+    """False for an image that images.yaml does not describe."""
     variant: str = ""
     version: str = ""
     base: str = ""
@@ -91,6 +96,11 @@ class ExpectedImage(Record):
     """``rocm`` or ``cpu``: which torch belongs into the image."""
     max_image_mib: int
     max_layer_mib: int
+
+    @property
+    def archs_asked(self) -> bool:
+        """Whether the image must be for ``archs``, or only says itself that it is."""
+        return self.archs_from in ("the plan", "--arch")
 
     @property
     def modules(self) -> tuple[str, ...]:

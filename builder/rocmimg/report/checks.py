@@ -19,12 +19,12 @@ _FINDINGS: Final = 12
 """So many of one check with one cause are printed."""
 
 
-def print_progress(result: ImageResult) -> None:
-    """One line on standard error when an image is done."""
+def summary(result: ImageResult) -> str:
+    """One line about an image that is done."""
     counts = Counter(check.status for check in result.checks)
     told = [f"{counts[status]} {status.replace('-', ' ')}" for status in _TOLD if counts[status]]
     what = ", ".join(told) if result.checks else result.reason
-    click.echo(f"{result.id}: {what} ({result.seconds:.1f}s)", err=True)
+    return f"{what} ({result.seconds:.1f}s)"
 
 
 def print_results(results: Sequence[ImageResult]) -> None:
@@ -33,7 +33,7 @@ def print_results(results: Sequence[ImageResult]) -> None:
     for result in results:
         tiers = [_tier(result, tier) for tier in TIERS]
         rows.append((result.id, *tiers, result.image_id.removeprefix("sha256:")[:12], f"{result.seconds:.1f}s"))
-    print_table(("cell", *TIERS, "image", "time"), rows)
+    print_table(("cell or image", *TIERS, "id", "time"), rows)
     for result in results:
         for note in (*result.notes, *([result.reason] if result.reason and not result.checks else [])):
             click.echo(f"\n{result.id}: {note}")

@@ -19,6 +19,16 @@ ROOT = Path(__file__).parents[3]
 CELL = "lab-gfx942"
 
 
+class Silent:
+    """Shows nothing."""
+
+    def step(self, image, what):
+        pass
+
+    def finished(self, result):
+        pass
+
+
 @pytest.fixture(scope="session")
 def lab_subject(lab, host_engine) -> ImageUnderTest:
     """The lab image as `rocmimg test` finds it."""
@@ -39,9 +49,11 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
         if image:
             info = next(one for one in host_engine.images() if image in one.tags)
         # The digest is that of the lab: what a fault changes in images.yaml is not what it is about.
-        subject = ImageUnderTest(plan=make_plan(matrix, [CELL])[CELL], image=info, digest=lab_subject.digest)
+        plan = make_plan(matrix, [CELL])[CELL]
+        expected = plan.expected.model_copy(update={"digest": lab_subject.expected.digest})
+        subject = ImageUnderTest(plan=plan, expected=expected, image=info)
         given = Options(**{"tiers": ("image", "import"), "results": tmp_path / "results", "project": ROOT, **options})
-        (result,) = run([subject], host_engine, given, lambda _: None)
+        (result,) = run([subject], host_engine, given, Silent())
         return result
 
     return judged

@@ -41,6 +41,7 @@ def check_arch_code(image: Image) -> None:
 @check("prebuilt", tier="image", classes=["F10"])
 def check_prebuilt(image: Image) -> None:
     """Kernels that are to be compiled into the image are there."""
+    image.need_plan()
     wanted = [component for component in image.expect.components if component.kernels and component.prebuilt]
     if not wanted:
         not_applicable("no component compiles its kernels into the image")

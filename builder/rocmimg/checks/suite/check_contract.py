@@ -14,6 +14,7 @@ _SHOWN: Final = 5
 @check("contract", tier="import")
 def check_contract(image: Image) -> None:
     """The names that the framework uses are in the image as the sources at the pins say."""
+    image.need_plan()
     if image.no_contract:
         not_run(image.no_contract)
     if not image.contract:

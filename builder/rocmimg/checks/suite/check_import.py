@@ -10,6 +10,7 @@ _NO_GPU_MENDS: Final = ("ImportError:", "ModuleNotFoundError:", "SyntaxError:", 
 @check("import", tier="import")
 def check_import(image: Image) -> None:
     """Every component can be imported from the work directory."""
+    image.need_plan()
     components = [component for component in image.expect.components if component.module]
     if not components:
         not_applicable("no component is a Python package")
@@ -35,6 +36,7 @@ def check_import(image: Image) -> None:
 @check("capabilities", tier="import")
 def check_capabilities(image: Image) -> None:
     """The names that the target requires of a component are there."""
+    image.need_plan()
     wanted = [component for component in image.expect.components if component.requires and component.module]
     if not wanted:
         not_applicable("images.yaml requires no names")

@@ -6,6 +6,7 @@ from rocmimg.checks import Image, check, fail, not_applicable
 @check("origin", tier="import", classes=["F09"])
 def check_origin(image: Image) -> None:
     """Every component is found as a package, from the work directory and from /."""
+    image.need_plan()
     if not image.expect.modules:
         not_applicable("no component is a Python package")
     for lookup in image.probe["origins"]:

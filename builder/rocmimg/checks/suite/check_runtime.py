@@ -8,6 +8,7 @@ from rocmimg.checks import Image, check, fail
 @check("environment", tier="image")
 def check_environment(image: Image) -> None:
     """Every variable that the target declares is in the image, with that value."""
+    image.need_plan()
     wrong = {
         name: image.detail["env"].get(name)
         for name, value in image.expect.env.items()
@@ -24,6 +25,7 @@ def check_environment(image: Image) -> None:
 @check("entry", tier="image")
 def check_entry(image: Image) -> None:
     """Entry point, command, user and work directory are what the target declares."""
+    image.need_plan()
     expect, found = image.expect, image.detail
     pairs = {
         "the entry point": (list(found["entrypoint"]), list(expect.entrypoint)),
@@ -39,6 +41,7 @@ def check_entry(image: Image) -> None:
 @check("labels", tier="image")
 def check_labels(image: Image) -> None:
     """The labels say what the image is, and of which plan."""
+    image.need_plan()
     labels = image.detail["labels"]
     wrong = [name for name, value in image.expect.labels.items() if not _agrees(name, labels.get(name, ""), value)]
     if wrong:

@@ -15,6 +15,7 @@ _TAG: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*.*)")
 @check("version-stamp", tier="image", classes=["F11"])
 def check_version_stamp(image: Image) -> None:
     """A component's version is that of its checkout, not another component's."""
+    image.need_plan()
     by_checkout = {one["checkout"]: one for one in image.probe["distributions"] if one["checkout"]}
     seen = 0
     for component in image.expect.components:
@@ -53,6 +54,7 @@ def _wrong(what: str) -> None:
 @check("pins", tier="image", classes=["F33"])
 def check_pins(image: Image) -> None:
     """Each checkout is at the commit that images.yaml pins."""
+    image.need_plan()
     pinned = {c.name: c.commit or c.ref for c in image.expect.components if c.ref}
     heads = {name: found["head"] for name, found in image.probe["git"].items() if name in pinned}
     if not heads:
