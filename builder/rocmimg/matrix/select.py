@@ -31,6 +31,7 @@ class Selection:
     """Shell patterns; an empty list does not restrict."""
 
     ids: tuple[str, ...] = ()
+    """Cells, or targets: those mean all of their cells."""
     targets: tuple[str, ...] = ()
     archs: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
@@ -40,31 +41,44 @@ NOTHING: Final = Selection()
 
 
 def select(cells: Sequence[Selectable], selection: Selection) -> list[str]:
-    """Ids of the selected cells, in the matrix's order. Opt-in cells only by id or variant.
+    """Ids of the selected cells, in the matrix's order. Opt-in cells only by their own id or by variant.
 
     Raises:
         ConfigError: a pattern selects nothing.
     """
-    chosen = [cell for cell in cells if not cell.opt_in or selection.ids or selection.variants]
-    axes = (
-        ("cell", "id", selection.ids),
-        ("target", "target", selection.targets),
-        ("arch", "arch", selection.archs),
-        ("variant", "variant", selection.variants),
-    )
-    for word, attribute, patterns in axes:
+    for word, attributes, patterns in (
+        ("cell or target", ("target", "id"), selection.ids),
+        ("target", ("target",), selection.targets),
+        ("arch", ("arch",), selection.archs),
+        ("variant", ("variant",), selection.variants),
+    ):
+        known = dict.fromkeys(getattr(cell, name) for name in attributes for cell in cells if getattr(cell, name))
         for pattern in patterns:
-            if not any(fnmatchcase(getattr(cell, attribute), pattern) for cell in cells):
-                known = dict.fromkeys(getattr(cell, attribute) for cell in cells)
+            if not any(fnmatchcase(name, pattern) for name in known):
                 raise ConfigError(
                     f"no {word} is called {pattern!r}",
-                    next_step=did_you_mean(pattern, (name for name in known if name)),
+                    next_step=did_you_mean(pattern, known),
                     position=Position("command line"),
                 )
-        if patterns:
-            chosen = [cell for cell in chosen if any(fnmatchcase(getattr(cell, attribute), p) for p in patterns)]
+    chosen = [cell.id for cell in cells if _is_chosen(cell, selection)]
     if not chosen:
         raise ConfigError(
             "no cell has this combination", next_step="see `rocmimg list`", position=Position("command line")
         )
-    return [cell.id for cell in chosen]
+    return chosen
+
+
+def _is_chosen(cell: Selectable, selection: Selection) -> bool:
+    named = _fits(cell.id, selection.ids)
+    asked_for = bool(selection.variants or (selection.ids and named))
+    return (
+        (named or _fits(cell.target, selection.ids))
+        and (asked_for or not cell.opt_in)
+        and _fits(cell.target, selection.targets)
+        and _fits(cell.arch, selection.archs)
+        and _fits(cell.variant, selection.variants)
+    )
+
+
+def _fits(value: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,7 @@ from rocmimg.matrix.nodes import TYPE_NAMES, Node
 from rocmimg.matrix.shape import shape_of
 
 M = TypeVar("M", bound=BaseModel)
+_SUGGESTIONS: Final = 4
 
 _WANTED = {
     "string_type": "text",
@@ -47,10 +48,23 @@ def validate(model: type[M], node: Node, at: tuple[str | int, ...] = ()) -> M:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A next step for an unknown word: the nearest known one, or all of them."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = _longer(word, known) or _closest(word, known)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {' or '.join(map(repr, close[:_SUGGESTIONS]))}?"
     return f"known: {', '.join(known)}" if known else "none is known here"
+
+
+def _longer(word: str, known: list[str]) -> list[str]:
+    """Words that begin with this one, without those that are longer forms of another: targets, not all their cells."""
+    longer = [name for name in known if word and name.startswith(word)]
+    return [name for name in longer if not any(name != other and name.startswith(other) for other in longer)]
+
+
+def _closest(word: str, known: list[str]) -> list[str]:
+    """The nearest words: all that are equally near, since one of several releases is as good a guess as another."""
+    close = difflib.get_close_matches(word, known, n=len(known) or 1, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, name, word).ratio() for name in close]
+    return sorted(name for name, ratio in zip(close, ratios, strict=True) if ratio == ratios[0])
 
 
 def _place(node: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

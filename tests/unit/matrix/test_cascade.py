@@ -111,6 +111,15 @@ class TestSelection:
         assert select(cells, Selection(ids=("child-gfx942-big",))) == ["child-gfx942-big"]
         assert select(cells, Selection(variants=("big",))) == ["child-gfx942-big", "child-gfx950-big"]
 
+    def test_a_target_stands_for_its_cells_wherever_a_cell_may(self, load_matrix):
+        cells = load_matrix(MATRIX).cells
+        for of_target in (Selection(ids=("child",)), Selection(ids=("ch?ld",))):
+            assert select(cells, of_target) == select(cells, Selection(targets=("child",)))
+        assert select(cells, Selection(ids=("child",), archs=("gfx950",))) == ["child-gfx950", "child-gfx950-srt"]
+        assert select(cells, Selection(ids=("child",), variants=("big",))) == ["child-gfx942-big", "child-gfx950-big"]
+        named = select(cells, Selection(ids=("child", "child-gfx942-big")))
+        assert named == ["child-gfx942", "child-gfx950", "child-gfx942-srt", "child-gfx950-srt", "child-gfx942-big"]
+
     def test_patterns(self, load_matrix):
         assert select(load_matrix(MATRIX).cells, Selection(targets=("ch*",), archs=("gfx95?",), variants=("srt",))) == [
             "child-gfx950-srt"
@@ -121,7 +130,7 @@ class TestSelection:
         [
             (Selection(targets=("chld",)), "no target is called 'chld'; did you mean 'child'?"),
             (Selection(archs=("gfx90a",)), "no arch is called 'gfx90a'"),
-            (Selection(ids=("child-gfx942-x",)), "no cell is called"),
+            (Selection(ids=("child-gfx942-x",)), "no cell or target is called"),
         ],
     )
     def test_an_unknown_selector_is_an_error(self, load_matrix, selection, message):
