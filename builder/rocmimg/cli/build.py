@@ -56,7 +56,9 @@ def command(
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    matrix, chosen = load_selected(
+        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+    )
     plan = make_plan(matrix, chosen)
     folder = matrix.folder / "build"
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")

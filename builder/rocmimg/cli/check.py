@@ -41,16 +41,19 @@ def command(
     from rocmimg.contract.cells import check_pins, not_run, pairs_of, run_pairs
     from rocmimg.contract.check import Checker
     from rocmimg.contract.required import missing_of, required_of
+    from rocmimg.matrix.mirrors import mirrors_of
     from rocmimg.plan import make_plan
     from rocmimg.report import lint as lint_report
     from rocmimg.report.contract import contract_json, contract_text
 
     accepted = read_baseline(baseline) if baseline is not None else ()
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    matrix, chosen = load_selected(
+        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+    )
     picked = [matrix.cell(cell) for cell in chosen]
     texts = {cell: make_plan(matrix, [cell])[cell].dockerfile for cell in chosen}
     report = _lint(texts)
-    with Checker(refresh=online) as checker:
+    with Checker(refresh=online, mirrors=mirrors_of(matrix.cells)) as checker:
         contracts, unread = run_pairs(checker, [p for cell in picked for p in pairs_of(cell, matrix, {})], accepted)
         missing, skipped = missing_of(checker, [need for cell in picked for need in required_of(cell, matrix)])
         pins, unchecked = check_pins(checker, picked, matrix, checkout=online)

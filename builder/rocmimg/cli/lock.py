@@ -42,7 +42,9 @@ def command(
     if check and diff:
         raise click.UsageError("--check and --diff exclude each other")
     selected = bool(cells or targets or archs or variants)
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants, lock=False)
+    matrix, chosen = load_selected(
+        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, lock=False, fetches=True
+    )
     result = update(matrix, chosen if selected else None, write=not (check or diff), accept_alarms=accept_alarms)
     if as_json:
         click.echo(json.dumps([change.as_json() for change in result.changes], indent=2))

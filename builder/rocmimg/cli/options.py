@@ -83,9 +83,11 @@ def load_selected(
     archs: tuple[str, ...] = (),
     variants: tuple[str, ...] = (),
     lock: bool = True,
+    fetches: bool = False,
 ) -> tuple[Matrix, list[str]]:
     """The matrix with the ``--set`` values and the lock applied, and the ids of the selected cells.
 
+    For a verb that ``fetches``, folders of git mirrors are served until it ends.
     With ``--locked`` a selected cell that the lock does not pin as a whole is a LockError; otherwise a note.
     """
     from rocmimg.matrix import Selection, load, parse_set, select
@@ -93,7 +95,35 @@ def load_selected(
     selection = Selection(ids=cells, targets=targets, archs=archs, variants=variants)
     matrix = load(file, sets=[parse_set(text) for text in sets], selection=selection)
     chosen = select(matrix.cells, selection)
+    if fetches:
+        from rocmimg.matrix.mirrors import with_served_folders
+
+        matrix = with_served_folders(matrix, _server())
     return _with_lock(matrix, chosen) if lock else matrix, chosen
+
+
+def mirrors_of_sets(sets: tuple[str, ...]) -> dict[str, str]:
+    """The git mirrors that ``--set`` and ROCMIMG_SET name, for a verb that reads no matrix."""
+    from rocmimg.matrix.cascade import set_network
+    from rocmimg.matrix.mirrors import serve_folders
+
+    return serve_folders(set_network(sets).git_mirrors, Path(), _server())
+
+
+def _server() -> Callable[[Path], str]:
+    """Serves a folder of repositories until the verb ends, and says where."""
+    urls: dict[Path, str] = {}
+
+    def serve(folder: Path) -> str:
+        from rocmimg.git_server import GitServer
+
+        if folder not in urls:
+            server = GitServer(folder)
+            click.get_current_context().call_on_close(server.close)
+            urls[folder] = server.url
+        return urls[folder]
+
+    return serve
 
 
 def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:

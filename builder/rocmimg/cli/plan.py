@@ -50,7 +50,9 @@ def command(
     from rocmimg.engine import connect
     from rocmimg.plan import make_plan
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    matrix, chosen = load_selected(
+        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+    )
     plan = make_plan(matrix, chosen)
     if changed or changed_since:
         _print_rebuilds(_rebuilds(plan, file, changed, changed_since), as_json)

@@ -82,7 +82,9 @@ def command(
     with connect() as engine, view() as shown:
         if cells or targets or variants or not images:
             try:
-                matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+                matrix, chosen = load_selected(
+                    file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+                )
             except ConfigError:
                 # A name without a tag that only the engine knows.
                 if not (cells and all(engine.image(name) for name in cells)):

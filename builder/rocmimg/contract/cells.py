@@ -62,18 +62,13 @@ def components_of(cell: Cell, matrix: Matrix) -> dict[str, tuple[ResolvedCompone
     return found | {component.name: (component, cell) for component in cell.components}
 
 
-def source_of(component: ResolvedComponent, cell: Cell, matrix: Matrix) -> SourceSpec:
-    """Where a component's sources can be read on this machine, without commits that are picked or reverted.
-
-    Mirrors of the cell's network are used, as they are in the build.
-    """
+def source_of(component: ResolvedComponent, matrix: Matrix) -> SourceSpec:
+    """Where a component's sources can be read on this machine, without commits that are picked or reverted."""
     match component.source:
         case Local(folder=folder):
             return Local(folder=str(matrix.folder / folder))
         case Git(repo=repo, ref=ref):
-            mirrors = cell.config.network.git_mirrors.items()
-            mirrored = (mirror + repo.removeprefix(prefix) for prefix, mirror in mirrors if repo.startswith(prefix))
-            return Git(repo=next(mirrored, repo), ref=ref)
+            return Git(repo=repo, ref=ref)
     return component.source
 
 
@@ -82,7 +77,7 @@ def pairs_of(cell: Cell, matrix: Matrix, given: Mapping[str, SourceSpec]) -> Ite
     from rocmimg.contract.rules import special_packages
 
     placed = {
-        component.module: (component, source_of(component, owner, matrix))
+        component.module: (component, source_of(component, matrix))
         for component, owner in components_of(cell, matrix).values()
         if component.install is not None and component.module and component.source != Nothing()
     }
@@ -135,10 +130,11 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.check import Checker
     from rocmimg.contract.required import missing_of, required_of
+    from rocmimg.matrix.mirrors import mirrors_of
 
     chosen = [matrix.cell(cell) for cell in cells]
     accepted = read_baseline(baseline) if baseline is not None else ()
-    with Checker() as checker:
+    with Checker(mirrors=mirrors_of(matrix.cells)) as checker:
         pairs = [pair for cell in chosen for pair in pairs_of(cell, matrix, {})]
         contracts, not_read = run_pairs(checker, pairs, accepted)
         missing, unread = missing_of(checker, [need for cell in chosen for need in required_of(cell, matrix)])
@@ -151,16 +147,15 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     return [*not_run(not_read), *unread]
 
 
-def repository_of(package: str, file: Path) -> SourceSpec:
+def repository_of(package: str, matrix: Matrix) -> SourceSpec:
     """The repository that a matrix names for a package. Raises SourceError where it names none."""
-    from rocmimg.matrix import load
-
-    matrix = load(file)
     for cell in matrix.cells:
         for component in cell.components:
             if component.module == package and component.git:
-                return source_of(component, cell, matrix)
-    raise SourceError(f"{file} names no repository for {package!r}", next_step=f"give one: --source {package}=GIT")
+                return source_of(component, matrix)
+    raise SourceError(
+        f"{matrix.path} names no repository for {package!r}", next_step=f"give one: --source {package}=GIT"
+    )
 
 
 def check_pins(
@@ -172,7 +167,7 @@ def check_pins(
     for cell in cells:
         wanted = {source for pair in pairs_of(cell, matrix, {}) for source in (pair.framework, pair.source)}
         for component, owner in components_of(cell, matrix).values():
-            source = source_of(component, owner, matrix)
+            source = source_of(component, matrix)
             if source not in wanted:
                 continue
             try:
@@ -212,12 +207,13 @@ def names_of(cells: Iterable[Cell], matrix: Matrix) -> dict[str, tuple[Names, ..
     """For each cell with a framework what to ask its image, or why that could not be read from the pins."""
     from rocmimg.contract.check import Checker
     from rocmimg.contract.probe import Names
+    from rocmimg.matrix.mirrors import mirrors_of
 
     found: dict[str, tuple[Names, ...] | str] = {}
     chosen = [cell for cell in cells if any(pairs_of(cell, matrix, {}))]
     if not chosen:
         return {}
-    with Checker() as checker:
+    with Checker(mirrors=mirrors_of(matrix.cells)) as checker:
         for cell in chosen:
             try:
                 found[cell.id] = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -35,8 +35,9 @@ class Capability:
 class Checker:
     """Stores, scans and parse results of one run. Use as a context manager: leaving it writes the caches."""
 
-    def __init__(self, *, refresh: bool = False) -> None:
+    def __init__(self, *, refresh: bool = False, mirrors: Mapping[str, str] | None = None) -> None:
         self._refresh = refresh
+        self._mirrors = tuple((mirrors or {}).items())
         self._uses = ParseCache("uses", FileUses)
         self._facts = ParseCache("facts", ModuleFacts)
         self._stores: dict[SourceSpec, Store] = {}
@@ -63,7 +64,7 @@ class Checker:
     def store(self, source: SourceSpec) -> Store:
         """The files of a source. Raises SourceError."""
         if source not in self._stores:
-            self._stores[source] = open_store(source, refresh=self._refresh)
+            self._stores[source] = open_store(source, refresh=self._refresh, mirrors=self._mirrors)
         return self._stores[source]
 
     def package(self, package: str, source: SourceSpec) -> SourcePackage:
@@ -84,7 +85,7 @@ class Checker:
         """The releases of the repository that a source is in; None where it is not in one."""
         key = (package, source)
         if key not in self._histories:
-            git = history(source)
+            git = history(source, self._mirrors)
             if git is not None and self._refresh:
                 git.refresh()
             self._histories[key] = History(git, rules_for(package), self._facts) if git is not None else None

@@ -18,15 +18,20 @@ from pathlib import Path
 from typing import IO, Final
 
 from rocmimg.errors import SourceError
+from rocmimg.matrix.mirrors import instead_of, without_secrets
 from rocmimg.paths import cache_dir
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+Mirrors = tuple[tuple[str, str], ...]
+"""(prefix, mirror) of network.git_mirrors."""
 _SHA_BYTES: Final = 20
 _FETCH_AT_ONCE: Final = 20_000
 
 
-def run_git(folder: Path, *words: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def run_git(
+    folder: Path, *words: str, data: bytes | None = None, mirrors: Mirrors = ()
+) -> subprocess.CompletedProcess[bytes]:
     """One git command in a folder; never asks for a password. Raises SourceError where git is not installed."""
     try:
         return subprocess.run(
@@ -35,7 +40,7 @@ def run_git(folder: Path, *words: str, data: bytes | None = None) -> subprocess.
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
             check=False,
-            env=os.environ | _QUIET,
+            env=os.environ | _QUIET | instead_of(dict(mirrors), os.environ),
         )
     except FileNotFoundError as error:
         raise SourceError(
@@ -46,7 +51,7 @@ def run_git(folder: Path, *words: str, data: bytes | None = None) -> subprocess.
 def _said(result: subprocess.CompletedProcess[bytes]) -> str:
     lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
-    return (telling or lines or ["git said nothing"])[-1].removeprefix("fatal: ")
+    return without_secrets((telling or lines or ["git said nothing"])[-1].removeprefix("fatal: "))
 
 
 class GitRepository:
@@ -55,9 +60,10 @@ class GitRepository:
     Raises SourceError where the folder is no repository, an object is missing, or git itself is.
     """
 
-    def __init__(self, folder: Path, name: str, *, cached: bool = False) -> None:
+    def __init__(self, folder: Path, name: str, *, cached: bool = False, mirrors: Mirrors = ()) -> None:
         self.folder = folder
         self.name = name
+        self.mirrors = mirrors
         self.cached = cached
         """True for a clone of ours, which may be fetched into."""
         self._fresh = False
@@ -142,14 +148,14 @@ class GitRepository:
         """Fetch branches and tags of the origin; an unknown SHA is asked for by itself. Raises SourceError."""
         with _locked(self.folder):
             words = ["fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/heads/*"]
-            result = run_git(self.folder, *words)
+            result = run_git(self.folder, *words, mirrors=self.mirrors)
             if result.returncode:
                 raise SourceError(
                     f"cannot fetch {self.name}", why=_said(result), next_step="check the network and the address"
                 )
             for ref in refs:
                 if FULL_SHA.fullmatch(ref) and self.find(ref) is None:
-                    run_git(self.folder, "fetch", "--quiet", "origin", ref)
+                    run_git(self.folder, "fetch", "--quiet", "origin", ref, mirrors=self.mirrors)
 
     def listing(self, tree: str) -> dict[str, tuple[bool, str]]:
         """Entries of a tree: name -> (is a folder, object id). Submodules are left out."""
@@ -177,7 +183,7 @@ class GitRepository:
             result = run_git(
                 self.folder, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "origin", "--quiet", "--no-tags",
                 "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none", "--stdin",
-                data="\n".join(wanted[start : start + _FETCH_AT_ONCE]).encode(),
+                data="\n".join(wanted[start : start + _FETCH_AT_ONCE]).encode(), mirrors=self.mirrors,
             )  # fmt: skip
             if result.returncode:
                 raise SourceError(
@@ -209,7 +215,7 @@ class GitRepository:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | _QUIET,
+                env=os.environ | _QUIET | instead_of(dict(self.mirrors), os.environ),
             )
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -244,7 +250,7 @@ def _entries(body: bytes) -> Iterator[tuple[str, tuple[bool, str]]]:
             yield name.decode("utf-8", "surrogateescape"), (mode == b"40000", body[end + 1 : at].hex())
 
 
-def clone(url: str) -> Path:
+def clone(url: str, mirrors: Mirrors = ()) -> Path:
     """A blobless bare clone of a remote repository, kept in the cache.
 
     Raises SourceError where it cannot be cloned. Safe when several processes ask for the same one.
@@ -262,10 +268,10 @@ def clone(url: str) -> Path:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(unfinished)
         words = ["clone", "--quiet", "--bare", "--filter=blob:none", "--", url, str(unfinished)]
-        result = run_git(folder, *words)
+        result = run_git(folder, *words, mirrors=mirrors)
         if result.returncode:
             raise SourceError(
-                f"cannot clone {url}",
+                f"cannot clone {without_secrets(url)}",
                 why=_said(result),
                 next_step="check the address and the network, or give a local path",
             )

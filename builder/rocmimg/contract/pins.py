@@ -20,7 +20,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rocmimg.contract.expressions import dotted, parse, text_of
-from rocmimg.contract.git import GitRepository, run_git
+from rocmimg.contract.git import GitRepository, Mirrors, run_git
 from rocmimg.contract.stores import Store
 
 Check = Literal["prebuild", "triton-swap", "checkout", "minimum"]
@@ -169,15 +169,15 @@ def check_checkout(repository: GitRepository, commit: str) -> list[PinFinding]:
         if changed := dirty.stdout.decode(errors="replace").splitlines():
             message = f"a fresh checkout is already changed: {changed[0][3:]}" + _and_more(len(changed) - 1)
             findings.append(PinFinding(check="checkout", level="warning", message=f"{message} (line endings?)"))
-        return findings + _submodules(clone)
+        return findings + _submodules(clone, repository.mirrors)
 
 
-def _submodules(clone: Path) -> list[PinFinding]:
+def _submodules(clone: Path, mirrors: Mirrors) -> list[PinFinding]:
     listed = run_git(clone, "config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.url$")
     findings = []
     for line in listed.stdout.decode(errors="replace").splitlines():
         url = line.partition(" ")[2]
-        answer = run_git(clone, "ls-remote", "--quiet", url, "HEAD")
+        answer = run_git(clone, "ls-remote", "--quiet", url, "HEAD", mirrors=mirrors)
         if answer.returncode:
             offline = b"resolve host" in answer.stderr or b"Network is unreachable" in answer.stderr
             message = (

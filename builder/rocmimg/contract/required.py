@@ -69,9 +69,9 @@ class Availability:
 
 def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
     """Capabilities that images.yaml names for a cell (``requires``)."""
-    for component, owner in components_of(cell, matrix).values():
+    for component, _ in components_of(cell, matrix).values():
         for target in component.config.requires:
-            yield Required(cell=cell.id, target=target, source=source_of(component, owner, matrix))
+            yield Required(cell=cell.id, target=target, source=source_of(component, matrix))
 
 
 def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
-from rocmimg.contract.git import GitRepository, clone
+from rocmimg.contract.git import GitRepository, Mirrors, clone
 from rocmimg.errors import SourceError
+from rocmimg.matrix.mirrors import without_secrets
 from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 _LARGEST: Final = 4 << 20
@@ -209,24 +210,25 @@ def is_remote(repo: str) -> bool:
 
 
 @cache
-def repository(repo: str) -> GitRepository:
+def repository(repo: str, mirrors: Mirrors = ()) -> GitRepository:
     """The object store of a path or an address. One per process: its reader process and tree cache are shared."""
-    remote = is_remote(repo)
-    return GitRepository(clone(repo) if remote else Path(repo), repo, cached=remote)
+    if not is_remote(repo):
+        return GitRepository(Path(repo), repo)
+    return GitRepository(clone(repo, mirrors), without_secrets(repo), cached=True, mirrors=mirrors)
 
 
-def history(source: SourceSpec) -> GitRepository | None:
+def history(source: SourceSpec, mirrors: Mirrors = ()) -> GitRepository | None:
     """The repository that a source is in, with its tags, or None where it is a plain folder or an archive."""
     match source:
         case Git(repo=repo) if is_remote(repo):
-            return repository(repo)
+            return repository(repo, mirrors)
         case Git(repo=where) | Local(folder=where):
             path = Path(where)
             return repository(where) if (path / ".git").exists() or (path / "HEAD").is_file() else None
     return None
 
 
-def open_store(source: SourceSpec, *, refresh: bool = False) -> Store:
+def open_store(source: SourceSpec, *, refresh: bool = False, mirrors: Mirrors = ()) -> Store:
     """The files of a source; picked and reverted commits are not looked at.
 
     A folder is read as it lies on disk, with its uncommitted changes; a bare repository at HEAD. ``refresh`` fetches a
@@ -249,8 +251,8 @@ def open_store(source: SourceSpec, *, refresh: bool = False) -> Store:
             return (WheelStore if path.suffix in (".whl", ".zip") else SdistStore)(path, path.name)
         if not ref and not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
             return FolderStore(path, where)
-    git = repository(where)
+    git = repository(where, mirrors)
     if refresh or not ref or not git.is_fixed(ref):
         git.refresh()
     commit = git.resolve(ref or "HEAD")
-    return GitStore(git, commit, f"{where}@{ref}" if ref else f"{where}@{commit[:12]}")
+    return GitStore(git, commit, f"{git.name}@{ref or commit[:12]}")

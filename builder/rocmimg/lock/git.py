@@ -11,6 +11,7 @@ from typing import Final
 
 from rocmimg.errors import SourceError
 from rocmimg.lock.file import GitPin
+from rocmimg.matrix.mirrors import instead_of, without_secrets
 from rocmimg.matrix.model import Network
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -91,10 +92,7 @@ def _ls_remote(repo: str, names: Sequence[str], network: Network) -> dict[str, s
 def _environment(network: Network) -> dict[str, str]:
     found = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}
     found["GIT_SSH_COMMAND"] = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-    if network.git_mirrors:
-        found["GIT_CONFIG_COUNT"] = str(len(network.git_mirrors))
-        for index, (prefix, mirror) in enumerate(network.git_mirrors.items()):
-            found |= {f"GIT_CONFIG_KEY_{index}": f"url.{mirror}.insteadOf", f"GIT_CONFIG_VALUE_{index}": prefix}
+    found |= instead_of(network.git_mirrors, os.environ)
     for scheme in ("http", "https"):
         if proxy := getattr(network, f"{scheme}_proxy"):
             found[f"{scheme}_proxy"] = proxy
@@ -103,4 +101,4 @@ def _environment(network: Network) -> dict[str, str]:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.startswith(("fatal:", "error:", "remote:"))]
-    return (lines or text.splitlines() or ["git said nothing"])[-1].removeprefix("fatal: ")
+    return without_secrets((lines or text.splitlines() or ["git said nothing"])[-1].removeprefix("fatal: "))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import reduce
+from pathlib import Path
+from typing import Final
 
 from rocmimg.errors import ConfigError, Position
-from rocmimg.matrix.model import CellConfig
-from rocmimg.matrix.nodes import Node, mapping, parse_yaml
+from rocmimg.matrix.model import CellConfig, Network
+from rocmimg.matrix.nodes import Node, mapping, parse_yaml, read_yaml
 from rocmimg.matrix.shape import shape_of
-from rocmimg.matrix.validate import did_you_mean
+from rocmimg.matrix.validate import did_you_mean, validate
+
+_SET: Final = re.compile(r"((?:[^.=\[\]]+|\[[^\]]+\])(?:\.[^.=\[\]]+|\[[^\]]+\])*)=(.*)", re.DOTALL)
+_STEP: Final = re.compile(r"\[([^\]]+)\]|([^.=\[\]]+)")
 
 
 def normalize(layer: Node) -> Node:
@@ -52,18 +59,22 @@ def _is_mapping(node: Node) -> bool:
 
 
 def parse_set(text: str, source: str = "command line") -> Node:
-    """``--set path.to.key=value`` as a layer.
+    """``--set path.to.key=value`` as a layer; a key with dots stands in brackets, and ``@FILE`` is a value in YAML.
 
     Raises:
         ConfigError: there is no ``=``, an empty path, a wrong value, or an unknown first key.
     """
-    path, equals, value = text.partition("=")
-    steps = path.split(".")
     place = Position(source)
-    if not equals or not all(steps):
+    match = _SET.fullmatch(text)
+    if match is None:
         raise ConfigError(
-            f"--set {text!r} has no path.to.key=value form", next_step="for instance --set version=v1", position=place
+            f"--set {text!r} has no path.to.key=value form",
+            next_step="for instance --set version=v1, --set 'network.git_mirrors[https://github.com/]=/srv/mirrors' or "
+            "--set network.git_mirrors=@mirrors.yaml",
+            position=place,
         )
+    path, value = match.groups()
+    steps = [bracketed or plain for bracketed, plain in _STEP.findall(path)]
     if steps[0] in ("gpu_archs", "extends", "variants", "archs"):
         raise ConfigError(
             f"{steps[0]} cannot be set for a cell", next_step="select cells with --target and --arch", position=place
@@ -71,11 +82,20 @@ def parse_set(text: str, source: str = "command line") -> Node:
     known = shape_of(CellConfig).keys_at(())
     if steps[0] not in known:
         raise ConfigError(f"--set: unknown key {path}", next_step=did_you_mean(steps[0], known), position=place)
-    node = parse_yaml(value, f"--set {path}") if value.strip() else Node("", place)
-    node = _at(node, place)
+    if value.startswith("@"):
+        node = read_yaml(Path(value[1:]))
+    else:
+        node = _at(parse_yaml(value, f"--set {path}") if value.strip() else Node("", place), place)
     for step in reversed(steps):
         node = mapping({step: node}, place)
     return normalize(node)
+
+
+def set_network(texts: Iterable[str]) -> Network:
+    """The network settings of ``--set`` values alone."""
+    layers = [mapping({}, Position("command line")), *map(parse_set, texts)]
+    found = merge(layers).children.get("network")
+    return validate(Network, found, ("network",)) if found else Network()
 
 
 def _at(node: Node, place: Position) -> Node:

@@ -54,6 +54,8 @@ def _whole_commit(value: str) -> str:
 Commit = Annotated[Text, Field(pattern=r"^[0-9a-f]{40}$")]
 GitRef = Annotated[Text, _matches(_REF, "a git ref (a branch, a tag or a commit)"), AfterValidator(_whole_commit)]
 GitUrl = Annotated[str, _matches(_URL, "a repository's URL")]
+_MIRROR: Final = re.compile(rf"{_URL.pattern}|\.{{0,2}}/[^\0\n]*")
+Mirror = Annotated[str, _matches(_MIRROR, "a URL or a folder (/srv/mirrors, ./mirrors)", required=True)]
 
 
 def _no_password(value: str) -> str:
@@ -166,6 +168,11 @@ class Component(Model):
     """Capabilities of this component that the image must have, as dotted names."""
 
 
+def _same_end(mirrors: Mapping[str, str]) -> Mapping[str, str]:
+    """A prefix that ends with a slash has a mirror that does."""
+    return {p: f"{m}/" if p.endswith("/") and not m.endswith("/") else m for p, m in mirrors.items()}
+
+
 class Network(Model):
     """How a build reaches the world. Nothing of this stays in the image."""
 
@@ -180,8 +187,9 @@ class Network(Model):
     pip_extra_index_urls: tuple[GitUrl, ...] = ()
     apt_mirror: GitUrl = ""
     """Replaces the host of Debian's and Ubuntu's own package sources."""
-    git_mirrors: Mapping[GitUrl, GitUrl] = {}
-    """URL prefix -> the prefix to clone from instead."""
+    git_mirrors: Annotated[Mapping[GitUrl, Mirror], AfterValidator(_same_end)] = {}
+    """URL prefix -> what to fetch from instead: another prefix, or a folder of (bare) repositories, absolute or
+    relative to images.yaml, which is served to the build on loopback."""
 
 
 class Waiver(Model):

@@ -192,6 +192,13 @@ def _convert(node: yaml.Node, name: str) -> Node:
                 raise ConfigError(
                     f"duplicate key {key!r}", why=f"line {first} has it too", next_step="keep one", position=at
                 )
+            if node.flow_style and _is_left_out(value_node):
+                raise ConfigError(
+                    f"{key!r} has no value",
+                    why="between braces a colon needs a space after it, and a shell takes quotes away",
+                    next_step="write {KEY: VALUE}, or {KEY: null} to remove what is inherited",
+                    position=at,
+                )
             child = _convert(value_node, name)
             entries[key] = Node(child.value, at)
         return mapping(entries, place)
@@ -208,6 +215,10 @@ def _convert(node: yaml.Node, name: str) -> Node:
             position=place,
         )
     return Node(scalar(text) if not node.style else text, place)
+
+
+def _is_left_out(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and not node.value and not node.style
 
 
 def scalar(text: str) -> Scalar:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from rocmimg.matrix.mirrors import instead_of
 from rocmimg.matrix.model import Network
 
 MOUNT: Final = "/run/rocmimg/network"
@@ -63,9 +64,8 @@ def network_files(network: Network, folder: Path) -> Mapping[str, bytes | Path]:
         urls = " ".join(network.pip_extra_index_urls)
         variables |= {"PIP_EXTRA_INDEX_URL": urls, "UV_INDEX": urls}
     if network.git_mirrors:
-        variables["GIT_CONFIG_COUNT"] = str(len(network.git_mirrors))
-        for index, (prefix, mirror) in enumerate(network.git_mirrors.items()):
-            variables |= {f"GIT_CONFIG_KEY_{index}": f"url.{mirror}.insteadOf", f"GIT_CONFIG_VALUE_{index}": prefix}
+        variables |= instead_of(network.git_mirrors)
+        variables["CARGO_NET_GIT_FETCH_WITH_CLI"] = "true"  # its own git reads no such settings
     files[f"{FOLDER}/apt.conf"] = "".join(f"{line}\n" for line in apt).encode()
     variables["APT_CONFIG"] = f"{MOUNT}/apt.conf"
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, named_values, selection_options
+from rocmimg.cli.options import load_selected, matrix_options, mirrors_of_sets, named_values, selection_options
 from rocmimg.errors import ContractBroken, SourceError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def command(
     from rocmimg.contract.cells import Pair, not_run, pairs_of, run_pairs
     from rocmimg.contract.check import Checker
     from rocmimg.contract.stores import parse_source
+    from rocmimg.matrix.mirrors import mirrors_of
 
     accepted = read_baseline(baseline) if baseline is not None else ()
     named = named_values("--source", "aiter=./aiter@v0.1.12", sources)
@@ -64,12 +65,16 @@ def command(
             raise click.UsageError("--framework stands in place of the matrix: leave out the cells")
         if not given:
             raise click.UsageError("--framework needs at least one --source PACKAGE=SOURCE")
+        mirrors = mirrors_of_sets(sets)
         whole = parse_source(framework)
         pairs = [Pair(framework=whole, package=package, source=source) for package, source in given.items()]
     else:
-        matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+        matrix, chosen = load_selected(
+            file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+        )
         pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))
-    with Checker(refresh=fetch) as checker:
+        mirrors = mirrors_of(matrix.cells)
+    with Checker(refresh=fetch, mirrors=mirrors) as checker:
         contracts, not_read = run_pairs(checker, pairs, accepted)
     _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)
     if not pairs:

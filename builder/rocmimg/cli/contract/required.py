@@ -37,14 +37,17 @@ def command(
     """Show which cells' pins have the capabilities that the matrix requires."""
     from rocmimg.contract.check import Checker
     from rocmimg.contract.required import availability, required_of
+    from rocmimg.matrix.mirrors import mirrors_of
     from rocmimg.report.table import print_table
 
     others = named_values("--with", "aiter=v0.1.14", bumps)
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    matrix, chosen = load_selected(
+        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
+    )
     required = [need for cell in chosen for need in required_of(matrix.cell(cell), matrix)]
     for package in others.keys() - {need.package for need in required}:
         raise click.UsageError(f"--with {package}: no selected cell requires a capability of it")
-    with Checker(refresh=fetch) as checker:
+    with Checker(refresh=fetch, mirrors=mirrors_of(matrix.cells)) as checker:
         found = availability(checker, required, others)
     rows = [one.as_json() for one in found]
     if as_json:

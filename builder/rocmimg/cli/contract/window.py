@@ -7,30 +7,34 @@ from pathlib import Path
 
 import click
 
+from rocmimg.cli.options import load_selected, matrix_options, mirrors_of_sets
+
 
 @click.command()
+@matrix_options
 @click.argument("name")
 @click.option(
     "--source",
     metavar="[PACKAGE=]GIT",
     help="The repository; without it, the one that the matrix names for the package.",
 )
-@click.option(
-    "--file", "-f", "file", default="images.yaml", show_default=True, envvar="ROCMIMG_FILE",
-    type=click.Path(path_type=Path, dir_okay=False), help="The matrix.",
-)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One object.")
 @click.option("--fetch", is_flag=True, help="Fetch a remote repository that is in the cache already.")
-def command(name: str, source: str | None, file: Path, as_json: bool, fetch: bool) -> None:
+def command(name: str, source: str | None, file: Path, sets: tuple[str, ...], as_json: bool, fetch: bool) -> None:
     """Show which releases have NAME, for instance aiter.rmsnorm2d_fwd_with_add."""
     from rocmimg.contract.cells import repository_of
     from rocmimg.contract.check import Checker
     from rocmimg.contract.stores import parse_source
+    from rocmimg.matrix.mirrors import mirrors_of
 
     package = name.partition(".")[0]
-    given = parse_source(source.removeprefix(f"{package}=")) if source is not None else repository_of(package, file)
-    with Checker(refresh=fetch) as checker:
-        found = checker.capability(name, given)
+    if source is not None:
+        with Checker(refresh=fetch, mirrors=mirrors_of_sets(sets)) as checker:
+            found = checker.capability(name, parse_source(source.removeprefix(f"{package}=")))
+    else:
+        matrix, _ = load_selected(file, sets, lock=False, fetches=True)
+        with Checker(refresh=fetch, mirrors=mirrors_of(matrix.cells)) as checker:
+            found = checker.capability(name, repository_of(package, matrix))
     if as_json:
         row = {
             "target": found.target,
