@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import os
@@ -89,6 +90,7 @@ def _listen(folder: Path) -> _Server:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # with an older one libcurl sends no request in chunks
     timeout = 300
     server: _Server
 
@@ -170,11 +172,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
+        self.send_header("Connection", "close")  # the answer's length is not known
         self.end_headers()
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             shutil.copyfileobj(answer, self.wfile)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         body = f"{why}\n".encode()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rocmimg.builds.decide import UP_TO_DATE, Decision, ImageIndex, base_id_of, decide
+from rocmimg.builds.mirrors import refuse_unreachable_mirrors
 from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
@@ -165,6 +166,7 @@ class _Run:
         self._view.started(image.id, f"building: {', '.join(decision.reasons)}")
         for reason in decision.reasons:
             log.line(f"# {reason}")
+        refuse_unreachable_mirrors(image, self._engine.info.url)
         request = BuildRequest(
             dockerfile=image.dockerfile,
             context=image.context,

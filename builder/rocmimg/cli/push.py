@@ -35,9 +35,7 @@ def command(
     from rocmimg.release.batch import for_each_image
     from rocmimg.release.push import push_candidate, push_results
 
-    matrix, chosen = load_selected(
-        file, sets, cells=cells, targets=targets, archs=archs, variants=variants
-    )
+    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
     images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
     if results:

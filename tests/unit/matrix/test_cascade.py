@@ -137,3 +137,44 @@ class TestSelection:
         with pytest.raises(ConfigError) as caught:
             select(load_matrix(MATRIX).cells, selection)
         assert message in str(caught.value)
+
+
+def test_a_key_with_dots_stands_in_brackets(load_matrix):
+    matrix = load_matrix(
+        MATRIX, "network.git_mirrors[https://github.com/?a=b]=https://m.example/x=y/", "labels[org.example.vendor]=us"
+    )
+    config = matrix.cell("child-gfx942").config
+    assert config.network.git_mirrors == {"https://github.com/?a=b": "https://m.example/x=y/"}
+    assert config.labels == {"org.example.vendor": "us"}
+
+
+def test_a_value_may_come_from_a_file(load_matrix, tmp_path):
+    (tmp_path / "mirrors.yaml").write_text(
+        "https://github.com/: /srv/mirrors\nhttps://gitlab.com/: https://m.example/g\n"
+    )
+    mirrors = load_matrix(MATRIX, "network.git_mirrors=@mirrors.yaml").cell("child-gfx942").config.network.git_mirrors
+    assert mirrors == {"https://github.com/": "/srv/mirrors/", "https://gitlab.com/": "https://m.example/g/"}
+    with pytest.raises(ConfigError, match=r"none\.yaml does not exist"):
+        load_matrix(MATRIX, "network.git_mirrors=@none.yaml")
+    (tmp_path / "mirrors.yaml").write_text("https://github.com/: mirrors\n")
+    with pytest.raises(ConfigError, match=r"mirrors.yaml:1: .*is not a URL or a folder"):
+        load_matrix(MATRIX, "network.git_mirrors=@mirrors.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "network.git_mirrors={https://github.com/:https://m.example/}",  # what a shell leaves of {"a":"b"}
+        "network.git_mirrors={https://github.com/: , https://gitlab.com/: /srv}",
+        "network={git_mirrors: {https://github.com/:/srv/mirrors}}",
+        "env={A:b}",
+    ],
+)
+def test_a_value_that_got_lost_is_an_error(load_matrix, value):
+    with pytest.raises(ConfigError, match="has no value"):
+        load_matrix(MATRIX, value)
+
+
+def test_a_value_that_is_there_or_removed_is_none(load_matrix):
+    config = load_matrix(MATRIX, 'env={"A":"b", B: null, C: "", D: ~}').cell("child-gfx942").config
+    assert config.env == {"A": "b", "C": ""}
