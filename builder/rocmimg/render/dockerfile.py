@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jinja2 import StrictUndefined
-from markupsafe import Markup
 
 from rocmimg.errors import ConfigError
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
 from rocmimg.render import network
 from rocmimg.render.environment import render_template
+from rocmimg.render.quoting import Quoted
 
 ROOTFS: Final = "rootfs.tar"
 """Where a rootfs base lies in the build context."""
@@ -75,8 +75,8 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "network_folder": network.FOLDER,
     }
     stages: list[Stage] = []
-    foundations: list[Markup] = []
-    installs: list[Markup] = []
+    foundations: list[Quoted] = []
+    installs: list[Quoted] = []
     folders = matrix.catalogue.folders
     for component in cell.components:
         if component.name in _RESERVED:
@@ -95,7 +95,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
             "source_folder": source_folder(cell, component),
         }
         template = f"components/{component.recipe.name}.j2"
-        install = Markup(_tidy(render_template(folders, template, values | {"part": "install"})))  # noqa: S704
+        install = Quoted(_tidy(render_template(folders, template, values | {"part": "install"})))
         if component.recipe.foundation:
             foundations.append(install)
             continue

@@ -13,7 +13,7 @@ import jinja2
 from rocmimg.errors import Position, TemplateError
 from rocmimg.matrix.recipe import builtin_templates
 from rocmimg.paths import cache_dir
-from rocmimg.render.quoting import FILTERS, UnquotedValue, require_quoted
+from rocmimg.render.quoting import FILTERS, QuotingContext, UnquotedValue, require_quoted
 
 
 @lru_cache(maxsize=8)
@@ -24,7 +24,7 @@ def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     env = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),
         undefined=jinja2.StrictUndefined,
-        autoescape=True,  # macros then return Markup, and plain text cannot pass for it
+        autoescape=True,  # `~` and `join` then return Markup where they meet quoted text, and that is refused
         finalize=require_quoted,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -33,6 +33,7 @@ def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
         bytecode_cache=_bytecode_cache(),
         extensions=["jinja2.ext.do"],
     )
+    env.context_class = QuotingContext
     env.filters.update(FILTERS)
     return env
 

@@ -1,7 +1,8 @@
 """How a value from YAML enters a Dockerfile: only through one of these filters.
 
-Each filter returns Markup, the type that Jinja trusts; the environment's ``finalize`` refuses every other text, so a
-template that forgets to quote fails instead of rendering.
+Each filter returns :class:`Quoted`; the environment's ``finalize`` refuses every other text, so a template that forgets
+to quote fails instead of rendering. Jinja's own ``Markup`` is refused as well: its filters (``tojson``, ``safe``,
+``e``, ``urlize`` ...), ``~`` and the methods of ``Markup`` all return it for text that no shell quoting has seen.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
-from markupsafe import Markup
+from jinja2.runtime import BlockReference, Context, Macro
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_./:@%+,=~^-]+")
 _LINE_BREAK: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
@@ -22,40 +24,61 @@ class UnquotedValue(ValueError):
     """A template writes a value as it is."""
 
 
+class Quoted(str):
+    """Text that may stand in a Dockerfile. What is cut out of it or joined to it is plain text again."""
+
+    __slots__ = ()
+
+    def __html__(self) -> Quoted:
+        """Tell Jinja's autoescape to leave it alone."""
+        return self
+
+
+class QuotingContext(Context):
+    """What a macro or a block of the parent template returns has been through ``finalize``, piece by piece."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call ``args[0]`` from a template."""
+        result = super().call(*args, **kwargs)
+        return Quoted(result) if isinstance(args[0], Macro | BlockReference) else result
+
+
 def require_quoted(value: Any) -> Any:
-    """Jinja's ``finalize``: let trusted text and numbers through.
+    """Jinja's ``finalize``: let quoted text and numbers through.
 
     Raises:
         UnquotedValue: for anything else.
     """
-    if isinstance(value, Markup) or (isinstance(value, int) and not isinstance(value, bool)):
+    if type(value) is Quoted or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise UnquotedValue(f"{value!r} reaches the Dockerfile unquoted; use one of the filters {', '.join(FILTERS)}")
 
 
 def _one_line(value: object) -> str:
-    text = str(value)
+    text = str(value)  # raises for what is undefined
+    if not isinstance(value, str | int | PurePath):
+        raise UnquotedValue(f"a {type(value).__name__} is not one value; name the field of it that is meant")
     if _LINE_BREAK.search(text):
         raise UnquotedValue(f"{text!r} is more than one line")
     return text
 
 
-def sh(value: object) -> Markup:
+def sh(value: object) -> Quoted:
     """One word for the shell of a RUN."""
-    return Markup(shlex.quote(_one_line(value)))  # noqa: S704
+    return Quoted(shlex.quote(_one_line(value)))
 
 
-def words(values: Iterable[object]) -> Markup:
+def words(values: Iterable[object]) -> Quoted:
     """Words for the shell of a RUN, separated by spaces."""
-    return Markup(" ".join(sh(value) for value in values))  # noqa: S704
+    return Quoted(" ".join(sh(value) for value in values))
 
 
-def requirements(packages: Mapping[str, str]) -> Markup:
+def requirements(packages: Mapping[str, str]) -> Quoted:
     """Python packages with their versions or bounds as words of pip's command line."""
     return words(f"{name}{spec if spec[:1] in '<>=!~' else '==' + spec}" for name, spec in packages.items())
 
 
-def word(value: object) -> Markup:
+def word(value: object) -> Quoted:
     """One word of an instruction that is no shell: an image, a stage, a path.
 
     Raises:
@@ -64,28 +87,28 @@ def word(value: object) -> Markup:
     text = _one_line(value)
     if not _WORD.fullmatch(text):
         raise UnquotedValue(f"{text!r} is not a plain word")
-    return Markup(text)  # noqa: S704
+    return Quoted(text)
 
 
-def env(value: object) -> Markup:
+def env(value: object) -> Quoted:
     """The value of an ENV or LABEL instruction, quoted where it needs it.
 
     Quotes mean there what they mean in a shell, except for escapes inside double quotes, on which parsers differ.
     """
     text = _one_line(value)
     if not set(text) & set('"\\$'):
-        return Markup(text if _WORD.fullmatch(text) else f'"{text}"')  # noqa: S704
-    return Markup(shlex.quote(text))  # noqa: S704
+        return Quoted(text if _WORD.fullmatch(text) else f'"{text}"')
+    return Quoted(shlex.quote(text))
 
 
-def exec_form(values: Iterable[object]) -> Markup:
+def exec_form(values: Iterable[object]) -> Quoted:
     """The JSON form of CMD, ENTRYPOINT and SHELL."""
-    return Markup(json.dumps([_one_line(value) for value in values]))  # noqa: S704
+    return Quoted(json.dumps([_one_line(value) for value in values]))
 
 
-def comment(value: object) -> Markup:
+def comment(value: object) -> Quoted:
     """Text of a comment line."""
-    return Markup(_one_line(value))  # noqa: S704
+    return Quoted(_one_line(value))
 
 
 FILTERS: Final = {
