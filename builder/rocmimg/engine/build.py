@@ -94,7 +94,8 @@ class Builds:
         began = time.monotonic()
         watch = _Watch(on_event)
         try:
-            image_id = self._send(request, running, watch)
+            send = self._by_stage if self._api.podman else self._send
+            image_id = send(request, running, watch)
         except Exception as error:
             if running.cancelled:
                 raise BuildCancelled from error
@@ -109,6 +110,15 @@ class Builds:
             steps=len(watch.steps),
             cached_steps=sum(watch.steps.values()),
         )
+
+    def _by_stage(self, request: BuildRequest, running: Running, watch: _Watch) -> str:
+        from rocmimg.engine.stages import build_by_stage
+
+        def build(part: BuildRequest, stage: str, shown: Callable[[str], str]) -> str:
+            watch.podman.stage(stage, shown)
+            return self._send(part, running, watch)
+
+        return build_by_stage(request, build)
 
     def _send(self, request: BuildRequest, running: Running, watch: _Watch) -> str:
         with (
@@ -135,6 +145,7 @@ class _Watch:
 
     def __init__(self, on_event: Callable[[Event], None]) -> None:
         self._on_event = on_event
+        self.podman = PodmanSteps()
         self.steps: dict[str, bool] = {}
         self._tail: dict[str, collections.deque[str]] = {}
         self.failed = ""
@@ -213,7 +224,7 @@ def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
 
 
 def _follow(response: requests.Response, running: Running, watch: _Watch) -> str:
-    trace, podman = Trace(), PodmanSteps()
+    trace = Trace()
     image_id, message, buildkit = "", "", False
     try:
         for line in _lines(response):
@@ -225,7 +236,7 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
             elif isinstance(line.get("aux"), dict):
                 image_id = str(line["aux"].get("ID", image_id))
             elif "stream" in line and not buildkit:
-                watch.see(podman.decode(line["stream"]))
+                watch.see(watch.podman.decode(line["stream"]))
     except (requests.RequestException, OSError, ValueError, DecodeError) as error:
         if not (running.cancelled or message):
             raise EngineError(
@@ -234,7 +245,7 @@ def _follow(response: requests.Response, running: Running, watch: _Watch) -> str
                 next_step="start it again, and see its log; what it had built is in its cache",
             ) from error
     watch.see(trace.close())
-    watch.see(podman.close(message))
+    watch.see(watch.podman.close(message))
     if running.cancelled:
         raise BuildCancelled
     if message:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from rocmimg.engine.events import Event, StepFinished, StepLog, StepStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_STEP: Final = re.compile(r"^(?:\[\d+/\d+\] )?STEP \d+/\d+: ")
+_STEP: Final = re.compile(r"^(?:\[\d+/\d+\] )?STEP (\d+/\d+): ")
 _CACHED: Final = re.compile(r"^--> Using cache ")
 
 
@@ -23,6 +23,12 @@ class PodmanSteps:
         self._step: tuple[str, str, float] | None = None
         self._cached = False
         self._count = 0
+        self._stage = ""
+        self._shown: Callable[[str], str] = str
+
+    def stage(self, name: str, shown: Callable[[str], str]) -> None:
+        """The build of a stage begins; ``shown`` turns its text into the user's."""
+        self._stage, self._shown = name, shown
 
     def decode(self, text: str) -> Iterator[Event]:
         """Events of one ``{"stream": text}`` line."""
@@ -38,11 +44,12 @@ class PodmanSteps:
         yield from self._finish(error)
 
     def _line(self, line: str) -> Iterator[Event]:
-        if _STEP.match(line):
+        if step := _STEP.match(line):
             yield from self._finish("")
             self._count += 1
-            self._step, self._cached = (f"podman:{self._count}", line, time.monotonic()), False
-            yield StepStarted(digest=self._step[0], name=line, cached=False)
+            name = f"[{' '.join(filter(None, (self._stage, step[1])))}] {self._shown(line[step.end() :])}"
+            self._step, self._cached = (f"podman:{self._count}", name, time.monotonic()), False
+            yield StepStarted(digest=self._step[0], name=name, cached=False)
             return
         if _CACHED.match(line):
             self._cached = True

@@ -1,8 +1,8 @@
 """Real engines. ROCMIMG_TEST_ENGINES picks: ``default`` (the one that ``connect`` finds), ``docker28``,
-``docker28-containerd``, ``podman``, a comma-separated list of them, or ``all``.
+``docker28-containerd``, ``podman`` (the host's), ``podman5``, a comma-separated list of them, or ``all``.
 
-All but the default are started here, in namespaces of their own, as root; they need mmdebstrap (Docker 28 comes from
-Debian testing, unpacked once below $XDG_CACHE_HOME/rocmimg/engines) or podman.
+All but the default are started here, in namespaces of their own, as root. Docker 28 and podman 5 come from Debian
+testing, unpacked once with mmdebstrap below $XDG_CACHE_HOME/rocmimg/engines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ EXTRA = {
     "docker28": ("docker",),
     "docker28-containerd": ("docker", "--feature", "containerd-snapshotter=true"),
     "podman": ("podman",),
+    "podman5": ("podman",),
 }
+PACKAGES = {
+    "docker": "docker.io,iptables,mount,iproute2",
+    "podman5": "podman,runc,mount,iproute2",
+}
+"""What an unpacked engine is made of, by the name or the kind."""
 BASE = "rocmimg-engine-test:base"
 TOOLS = (
     "bash cat chmod cp date dd df getent grep head id ls mkdir mv printf ps rm setsid sleep tail timeout touch tr wc"
@@ -109,9 +115,9 @@ def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started
     kind, *arguments = EXTRA[name]
     if os.geteuid() != 0:
         pytest.skip(f"{name} is started here, which needs root")
-    root = Path("-") if kind == "podman" else docker_root()
-    if kind == "podman" and not shutil.which("podman"):
+    if name == "podman" and not shutil.which("podman"):
         pytest.skip("no podman here")
+    root = Path("-") if name == "podman" else unpacked(name if name in PACKAGES else kind)
     if data_size:
         (state / "data.size").write_text(data_size)
     # The socket's path has to stay short.
@@ -141,13 +147,13 @@ def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started
         shutil.rmtree(state, ignore_errors=True)
 
 
-def docker_root() -> Path:
-    """Debian testing with its docker.io, unpacked once."""
+def unpacked(name: str) -> Path:
+    """Debian testing with that engine, unpacked once."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rocmimg", "engines")
-    root = cache / "debian-testing-docker"
+    root = cache / f"debian-testing-{name}"
     if not root.is_dir():
         if not shutil.which("mmdebstrap"):
-            pytest.skip("Docker 28 is unpacked with mmdebstrap, which is not here")
+            pytest.skip(f"{name} is unpacked with mmdebstrap, which is not here")
         cache.mkdir(parents=True, exist_ok=True)
         partial = root.with_suffix(f".{os.getpid()}")
         subprocess.run(
@@ -158,7 +164,7 @@ def docker_root() -> Path:
                 '--aptopt=Acquire::Check-Valid-Until "false"',
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--include=docker.io,iptables,mount,iproute2",
+                f"--include={PACKAGES[name]}",
                 "testing",
                 partial,
             ],

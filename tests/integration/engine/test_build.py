@@ -65,6 +65,55 @@ def test_files_reach_a_step_from_the_context_and_from_another_stage(engine: Engi
     assert "from the context" not in output(engine, "cat", "/made", "/in/file")
 
 
+@pytest.mark.parametrize("mounts", [1, 2, 8])
+def test_a_step_sees_the_stages_that_it_mounts_as_they_are_now(engine: Engine, base: str, mounts: int) -> None:
+    """The shape of a production image: each component in its stage, whose result the final stage mounts."""
+    salt = uuid.uuid4().hex
+
+    def made(stage: str, final: str, file: str) -> str:
+        stages = [
+            f"FROM {base} AS part{n}\nRUN mkdir /wheels && echo {salt} {stage} {n} >/wheels/made\n"
+            for n in range(mounts)
+        ]
+        steps = [
+            f"RUN --mount=type=bind,from=part{n},source=/wheels,target=/run/wheels \\\n"
+            f"    --mount=type=bind,source=files/f,target=/run/f : {final}; cat /run/wheels/made /run/f >>/out\n"
+            for n in range(mounts)
+        ]
+        context = [ContextFile(path="files/f", data=file.encode()), ContextFile(path="other", data=b"")]
+        build(engine, "".join([*stages, f"FROM {base}\n", *steps]), context=context)
+        return output(engine, "cat", "/out")
+
+    def right(stage: str, file: str) -> str:
+        return "".join(f"{salt} {stage} {n}\n{file}" for n in range(mounts))
+
+    # From nothing; unchanged; another final stage; another file; other parts; and all the way back.
+    for stage, final, file in ("1x1", "1x1", "1y1", "1y2", "2y2", "1y2", "1y1", "1x1"):
+        assert made(stage, final, file) == right(stage, file), (stage, final, file)
+
+
+def test_all_ways_to_name_a_stage(engine: Engine, base: str) -> None:
+    text = (
+        f"ARG WHICH=one\nARG BASE={base}\nFROM ${{BASE}} AS One\nARG GIVEN=unset\nRUN echo $GIVEN >/one\n"
+        f"FROM ${{WHICH}} AS two\nCOPY --from=0 /one /copied\n"
+        f"FROM {base} AS never\nRUN exit 1\n"
+        f"FROM {base}\nCOPY --from=two /one /copied /\nRUN --mount=from=ONE,target=/m,readonly cat /m/one >/mounted\n"
+    )
+    build(engine, text, build_args={"GIVEN": "a 'b'"})
+    assert output(engine, "cat", "/one", "/copied", "/mounted") == "a 'b'\n" * 3
+
+
+def test_the_same_build_gives_the_same_image_with_several_labels(engine: Engine, base: str) -> None:
+    text = f"FROM {base}\nRUN echo {uuid.uuid4().hex} >/x\n"
+    labels = {f"io.rocmimg.label-{n}": f"value {n}" for n in range(8)}
+    first, _ = build(engine, text, labels=labels)
+    for _ in range(4):
+        again, events = build(engine, text, labels=dict(reversed(labels.items())))
+        assert again == first
+        ran = [event for event in events if isinstance(event, StepFinished) and "RUN" in event.name]
+        assert [event.cached for event in ran] == [True]
+
+
 def test_a_cache_mount_outlives_its_build(engine: Engine, base: str) -> None:
     cache = f"rocmimg-test-{uuid.uuid4().hex}"
     text = f"FROM {base}\nRUN --mount=type=cache,id={cache},target=/c echo %s >>/c/x && cp /c/x /seen\n"
@@ -246,6 +295,42 @@ def test_a_cancelled_build_ends_and_so_does_its_step(engine: Engine, base: str, 
     if engine.info.kind == "podman":
         request.applymarker(pytest.mark.xfail(reason="podman 4.3 lets a cancelled build's step run on", strict=True))
     assert until(lambda: not running(naptime), 5)
+
+
+def test_cancelled_builds_leave_the_engine_and_its_other_builds_alone(engine: Engine, base: str) -> None:
+    """Podman's service ended with "semaphore: released more than held" or a nil pointer."""
+    salt = uuid.uuid4().hex
+    stages = (
+        f"FROM {base} AS one\nRUN echo {salt}; sleep 4.7\nFROM {base} AS two\nRUN echo {salt} two; sleep 4.7\n"
+        f"FROM {base}\nRUN --mount=from=one,target=/one true\nCOPY --from=two /tmp /tmp2\n"
+    )
+    cancelled = [BuildRequest(dockerfile=stages.replace(salt, f"{salt} {n}")) for n in range(3)]
+    other = BuildRequest(dockerfile=f"FROM {base}\nRUN echo {salt} other; sleep 5.3\n")
+    begun = {request.build_id: threading.Event() for request in (*cancelled, other)}
+    ends: dict[str, str] = {}
+
+    def one(request: BuildRequest) -> None:
+        def listen(event: Event) -> None:
+            if isinstance(event, StepStarted) and "sleep" in event.name:
+                begun[request.build_id].set()
+
+        try:
+            engine.build(request, listen)
+            ends[request.build_id] = "built"
+        except BaseException as error:
+            ends[request.build_id] = type(error).__name__
+
+    threads = [threading.Thread(target=one, args=(request,)) for request in (*cancelled, other)]
+    for thread in threads:
+        thread.start()
+    for event in begun.values():
+        assert event.wait(30)
+    for request in cancelled:
+        engine.cancel(request.build_id)
+    for thread in threads:
+        thread.join(60)
+    assert ends == {request.build_id: "BuildCancelled" for request in cancelled} | {other.build_id: "built"}
+    engine.images()
 
 
 def test_cancelling_what_is_not_there_does_nothing(engine: Engine) -> None:
