@@ -155,3 +155,10 @@ class TagTaken(RegistryError):
 
     exit_code = 17
     kind = "immutable tag"
+
+
+class SigningError(RocmimgError):
+    """A statement cannot be signed: no key, one that nobody knows, or one that does not work."""
+
+    exit_code = 18
+    kind = "signing"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from rocmimg import built
+from rocmimg.built import Built
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
+NOT_A_BUILD: Final = "no build recorded here made this image, it only has the labels"
 UP_TO_DATE: Final = "up-to-date"
 Action = Literal["build", "up-to-date"]
 
@@ -30,8 +33,9 @@ class Decision:
 class ImageIndex:
     """The engine's images at one moment, by reference and by label."""
 
-    def __init__(self, images: Iterable[ImageInfo]) -> None:
+    def __init__(self, images: Iterable[ImageInfo], find: Callable[[str], Built | None] | None = None) -> None:
         self._images = tuple(images)
+        self._find = find or built.find
         self._by_ref = {ref: image for image in self._images for ref in (*image.tags, *image.digests)}
 
     def find(self, ref: str) -> ImageInfo | None:
@@ -43,9 +47,17 @@ class ImageIndex:
             full = f"{repository.rsplit(':', 1)[0] if ':' in repository.rpartition('/')[2] else repository}@{digest}"
         return self._by_ref.get(full)
 
+    def is_build(self, image: ImageInfo) -> bool:
+        """Whether a build made exactly this image; one made FROM it, or committed over its tag, has its labels too."""
+        found = self._find(image.id)
+        return found is not None and (found.cell, found.plan) == (
+            image.labels.get(LABEL_CELL),
+            image.labels.get(LABEL_DIGEST),
+        )
+
     def of_cell(self, cell_id: str) -> list[ImageInfo]:
-        """Images that were built for a cell, newest first."""
-        mine = [image for image in self._images if image.labels.get(LABEL_CELL) == cell_id]
+        """Builds of a cell, newest first."""
+        mine = [one for one in self._images if one.labels.get(LABEL_CELL) == cell_id and self.is_build(one)]
         return sorted(mine, key=lambda image: image.created, reverse=True)
 
 
@@ -69,6 +81,8 @@ def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: b
         return build(f"no image is tagged {image.cell.tags[0]}", digest=digest)
     if tagged.labels.get(LABEL_DIGEST) != digest:
         return build(*_changes(image.all_inputs(base_id), tagged), digest=digest)
+    if not index.is_build(tagged):
+        return build(NOT_A_BUILD, digest=digest)
     if missing := [tag for tag in image.cell.tags if index.find(tag) != tagged]:
         return build(*(f"tag {tag} is missing" for tag in missing), digest=digest)
     return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=digest, image_id=tagged.id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rocmimg.builds.decide import UP_TO_DATE, ImageIndex, decide_all
+from rocmimg.builds.decide import NOT_A_BUILD, UP_TO_DATE, ImageIndex, decide_all
 from rocmimg.engine import Event, ImageDetail, ImageInfo, Transfer
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_CELL, ImagePlan, Plan
@@ -50,6 +50,8 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
         chosen = next((info for info in candidates if info), None)
         if chosen is None:
             reason = f"there is no image: run `rocmimg build {cell_id}`"
+        elif not index.is_build(chosen):
+            reason, chosen = f"{NOT_A_BUILD}: run `rocmimg build {cell_id}`", None
         elif decision.digest is None:
             reason = "whether it is what the plan says cannot be told: its base is not here"
         else:

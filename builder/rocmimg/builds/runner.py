@@ -16,11 +16,13 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rocmimg import built
 from rocmimg.builds.decide import UP_TO_DATE, Decision, ImageIndex, base_id_of, decide
 from rocmimg.builds.mirrors import refuse_unreachable_mirrors
 from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
+from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, ImageInfo, StepFailed
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
@@ -186,6 +188,12 @@ class _Run:
             with self._lock:
                 self._build_ids.discard(request.build_id)
         self._built[image.id] = outcome.image_id
+        detail = self._engine.image(outcome.image_id)
+        layers = detail.layers if detail else ()
+        try:
+            built.remember(Built(id=outcome.image_id, cell=image.id, plan=image.digest(base_id), layers=layers))
+        except OSError as error:
+            log.line(f"the build cannot be recorded, so the next one builds again: {error}")
         return CellResult(
             id=image.id,
             status="built",

@@ -87,6 +87,8 @@ class CheckResult:
     """sha256 of the file that has the check: two results with one digest are answers of the same check."""
     started: str = ""
     """RFC 3339, UTC; empty where it was not run."""
+    run: str = ""
+    """Name of the run that it is from: results of several runs may stand in one file."""
     seconds: float = 0.0
     device: str = ""
     """The GPU that it ran on, for the tier gpu."""
@@ -135,6 +137,8 @@ class ImageResult:
     digest: str
     """The plan digest in the image's label."""
     repo_digests: tuple[str, ...] = ()
+    run: str = ""
+    """Name of this run of the checks, never used twice."""
     started: str
     """RFC 3339, UTC."""
     seconds: float

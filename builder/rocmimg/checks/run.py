@@ -8,6 +8,7 @@ import re
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -124,6 +125,7 @@ class Run:
             image_id=subject.image.id if subject.image else "",
             digest=subject.image.labels.get(LABEL_DIGEST, "") if subject.image else "",
             repo_digests=subject.image.digests if subject.image else (),
+            run=uuid.uuid4().hex,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=0.0,
             engine=f"{self._engine.info.kind} {self._engine.info.version}",
@@ -170,7 +172,7 @@ class Run:
                 gpu_arch=expected.arch,
                 archs=expected.archs,
                 device=device.describe(gpus),
-                checks=checks,
+                checks=tuple(replace(check, run=blank.run) for check in checks),
                 coverage=coverage(answer.get("files", {}), expected.archs),
             )
 

@@ -38,6 +38,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "promote": ("Publish", "Give proven candidates their public names."),
     "rollback": ("Publish", "Point aliases to what they named before."),
     "status": ("Publish", "Show what public names point to, and what proves it."),
+    "key": ("Publish", "Make a key that signs results and promotions."),
     "prune": ("Publish", "Remove old candidates and dated tags."),
 }
 

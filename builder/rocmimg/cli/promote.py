@@ -14,7 +14,7 @@ def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[
     found = {}
     for value in values:
         tier, _equals, reason = value.partition("=")
-        if tier not in ("image", "import", "aot", "gpu") or not reason.strip():
+        if tier not in ("image", "import", "aot", "gpu", "results") or not reason.strip():
             raise click.BadParameter("wants TIER=REASON, for instance gpu='no MI355X this week'", param=parameter)
         found[tier] = reason.strip()
     return found
@@ -47,27 +47,27 @@ def command(
 ) -> None:
     """Give the candidates of a release their tags and aliases: all of its cells, or none.
 
-    A candidate needs every tier of checks that `release.requires` names, run and passed on its very digest.
+    A candidate needs every tier of checks that `release.requires` names, run and passed on its very digest. A promotion
+    that somebody left unfinished is finished first.
     """
-    from rocmimg.plan import make_plan
-    from rocmimg.registry.client import Registries
-    from rocmimg.release.promote import prepare, promote
+    from rocmimg.release.promote import open_release, prepare, promote
 
     matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
-    plan = make_plan(matrix, chosen)
-    ready = prepare([plan[cell] for cell in chosen], Registries(), overrides)
+    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True))
     if not dry_run:
-        promote(ready, overrides)
+        release.settle()
+    ready = prepare(release, overrides)
+    if not dry_run:
+        promote(release, ready, overrides)
     if as_json:
         click.echo(json.dumps([cell.as_json() for cell in ready], indent=2))
         return
     from rocmimg.report.table import print_table
 
     rows = [
-        (cell.image.id, kind, str(move), cell.candidate.digest)
+        (cell.image.id, update.kind, str(update), cell.candidate.digest)
         for cell in ready
-        for kind, moves in (("tag", cell.tags), ("alias", cell.aliases))
-        for move in moves
+        for update in (*cell.tags, *cell.aliases)
     ]
     if rows:
         print_table(("cell", "kind", "would be set" if dry_run else "set", "digest"), rows)

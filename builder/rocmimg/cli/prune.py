@@ -32,15 +32,14 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from rocmimg.plan import make_plan
-    from rocmimg.registry.client import Registries
+    from rocmimg.release.promote import open_release
     from rocmimg.release.prune import plan_prune, remove
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan = make_plan(matrix, chosen)
-    removals = plan_prune([plan[cell] for cell in chosen], Registries(), datetime.now(UTC).date())
+    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True), suite=False)
+    removals = plan_prune(release, datetime.now(UTC).date())
     if yes:
-        remove(removals)
+        removals = remove(release, removals)
     rows = [removal.as_json() for removal in removals]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

@@ -28,13 +28,15 @@ def command(
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
     from rocmimg.release.batch import for_each_image
+    from rocmimg.release.policy import trusts
     from rocmimg.release.push import pull_candidate
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan, registries = make_plan(matrix, chosen), Registries()
+    plan, registries, trust = make_plan(matrix, chosen), Registries(), trusts(matrix, chosen)
     with connect() as engine:
         batch = for_each_image(
-            [plan[cell] for cell in chosen], lambda image, show: pull_candidate(image, engine, registries, show)
+            [plan[cell] for cell in chosen],
+            lambda image, show: pull_candidate(image, engine, registries, trust[image.id], show),
         )
     if as_json:
         click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))

@@ -33,18 +33,22 @@ def command(
     from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
     from rocmimg.release.batch import for_each_image
+    from rocmimg.release.policy import trusts
     from rocmimg.release.push import push_candidate, push_results
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
     plan = make_plan(matrix, chosen)
     images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
+    trust = trusts(matrix, chosen)
     if results:
-        batch = for_each_image(images, lambda image, _: push_results(image, registries, folder))
+        batch = for_each_image(images, lambda image, _: push_results(image, registries, folder, trust[image.id]))
     else:
         from rocmimg.engine import connect
 
         with connect() as engine:
-            batch = for_each_image(images, lambda image, show: push_candidate(image, engine, registries, folder, show))
+            batch = for_each_image(
+                images, lambda image, show: push_candidate(image, engine, registries, folder, trust[image.id], show)
+            )
     if as_json:
         click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))
     else:

@@ -24,17 +24,20 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Point the aliases of a release to what they named before its last promotion: all of them, or none."""
-    from rocmimg.plan import make_plan
-    from rocmimg.registry.client import Registries
+    """Point the aliases of a release to what they named before its last promotion: all of them, or none.
+
+    A promotion that somebody left unfinished is undone, and nothing else.
+    """
+    from rocmimg.release.promote import open_release
     from rocmimg.release.rollback import prepare, roll_back
 
     matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
-    plan = make_plan(matrix, chosen)
-    backs = prepare([plan[cell] for cell in chosen], Registries())
-    if not dry_run:
-        roll_back(backs)
-    rows = [back.as_json() for back in backs]
+    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True), suite=False)
+    undone = not dry_run and release.settle(undo_promotions=True)
+    restores = [] if undone else prepare(release)
+    if not dry_run and restores:
+        roll_back(release, restores)
+    rows = [restore.as_json() for restore in restores]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -26,13 +26,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Show for each alias, tag and candidate: its digest, since when, and what proves it."""
-    from rocmimg.plan import make_plan
-    from rocmimg.registry.client import Registries
+    from rocmimg.release.promote import open_release
     from rocmimg.release.status import status
 
     matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan = make_plan(matrix, chosen)
-    entries = status([plan[cell] for cell in chosen], Registries())
+    entries = status(open_release(matrix, chosen, lambda text: click.echo(text, err=True)))
     if as_json:
         click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
         return

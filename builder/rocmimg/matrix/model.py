@@ -225,6 +225,9 @@ class Release(Model):
     """Tiers of checks: each must have been run on the candidate's digest, and none may have failed."""
     candidates: ImageRef = ""
     """Repository of the candidates, in the same registry; empty for the image's own."""
+    signers: Mapping[str, str] = {}
+    """Who is believed: name -> path of a public key (PEM), from the folder of images.yaml. Results, provenance and
+    promotions that none of them signed prove nothing. Where nobody is named, nothing has to be signed."""
     keep_candidates: int = Field(default=5, ge=1)
     """So many newest candidates of each cell survive `rocmimg prune`."""
     keep_dated_days: int = Field(default=30, ge=1)

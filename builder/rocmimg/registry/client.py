@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -250,23 +251,35 @@ class Repository:
         if response.ok and response.headers.get("Content-Type", "").startswith(OCI_INDEX):
             return [Descriptor.read(entry) for entry in response.json().get("manifests") or ()]
         index = self.manifest(_fallback_tag(digest))
-        return list(index.children) if index else []
+        listed = list(index.children) if index else []
+        known = {entry.digest for entry in listed}
+        return listed + [entry for tag in self._own_tags(digest) if (entry := self._described(tag)).digest not in known]
+
+    def _own_tags(self, digest: str) -> list[str]:
+        prefix = _own_tag(digest, "")
+        return [tag for tag in self.tags() if tag.startswith(prefix)]
+
+    def _described(self, tag: str) -> Descriptor:
+        manifest = self.manifest(tag)
+        if manifest is None:
+            raise RegistryError(f"{self}:{tag} went away", next_step="run the same command again")
+        data = manifest.data
+        return replace(
+            manifest.descriptor,
+            artifact_type=str(data.get("artifactType", "")),
+            annotations=data.get("annotations") or {},
+        )
 
     def attach(
         self, subject: Descriptor, artifact_type: str, data: bytes, *, annotations: Mapping[str, str]
     ) -> Descriptor:
         """Attach ``data`` to a manifest, as the OCI image specification's artifacts; its descriptor."""
-        config, blob = self.put_blob(_EMPTY), self.put_blob(data)
-        content = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "artifactType": artifact_type,
-            "config": {**config.json(), "mediaType": OCI_EMPTY},
-            "layers": [{**blob.json(), "mediaType": artifact_type}],
-            "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size},
-            "annotations": dict(annotations),
-        }
-        manifest = Manifest(media_type=OCI_MANIFEST, content=json.dumps(content, sort_keys=True).encode())
+        manifest = self._artifact(
+            artifact_type,
+            data,
+            subject={"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size},
+            annotations=dict(annotations),
+        )
         descriptor = Descriptor(
             media_type=OCI_MANIFEST,
             digest=manifest.digest,
@@ -274,9 +287,49 @@ class Repository:
             artifact_type=artifact_type,
             annotations=annotations,
         )
-        if not self.put_manifest(manifest.digest, manifest):
-            self._list_referrer(subject.digest, descriptor)
+        self._put_attached(subject.digest, manifest, descriptor)
         return descriptor
+
+    def _put_attached(self, subject: str, manifest: Manifest, descriptor: Descriptor) -> None:
+        if self.put_manifest(manifest.digest, manifest):
+            return  # the registry keeps the list
+        self.put_manifest(_own_tag(subject, manifest.digest), manifest)
+        self._list_referrer(subject, descriptor)
+
+    def copy_attached(self, entry: Descriptor, subject: Descriptor, source: Repository) -> None:
+        """Attach the same thing here, byte for byte: its digest is part of what others say of it."""
+        manifest = source.manifest(entry.digest)
+        if manifest is None:
+            return  # removed meanwhile
+        for blob in manifest.blobs:
+            if not self.has_blob(blob.digest):
+                self.put_blob(source.blob(blob.digest))
+        self._put_attached(subject.digest, manifest, replace(entry, media_type=manifest.media_type))
+
+    def put_artifact(self, tag: str, artifact_type: str, data: bytes) -> str:
+        """Store ``data`` under a tag, as an artifact that is attached to nothing; its digest."""
+        manifest = self._artifact(artifact_type, data)
+        self.put_manifest(tag, manifest)
+        return manifest.digest
+
+    def artifact(self, tag: str, artifact_type: str) -> bytes | None:
+        """What :meth:`put_artifact` stored; None where the tag does not exist, or is another thing."""
+        manifest = self.manifest(tag)
+        if manifest is None or manifest.data.get("artifactType") != artifact_type:
+            return None
+        return self.attached(manifest.descriptor)
+
+    def _artifact(self, artifact_type: str, data: bytes, **more: object) -> Manifest:
+        config, blob = self.put_blob(_EMPTY), self.put_blob(data)
+        content = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": artifact_type,
+            "config": {**config.json(), "mediaType": OCI_EMPTY},
+            "layers": [{**blob.json(), "mediaType": artifact_type}],
+            **more,
+        }
+        return Manifest(media_type=OCI_MANIFEST, content=json.dumps(content, sort_keys=True).encode())
 
     def attached(self, descriptor: Descriptor) -> bytes:
         """The data of something that was attached."""
@@ -315,14 +368,22 @@ class Repository:
         tag = _fallback_tag(digest)
         for _ in range(_LIST_TRIES):
             index = self.manifest(tag)
-            listed = list(index.children) if index else []
-            if any(entry.digest == descriptor.digest for entry in listed):
+            listed = {entry.digest: entry for entry in (index.children if index else ())}
+            # Two that write at once each lose the other's entry; the tags of their own bring it back.
+            wanted = {descriptor.digest: descriptor}
+            wanted |= {entry.digest: entry for entry in map(self._described, self._own_tags(digest))}
+            if wanted.keys() <= listed.keys():
                 return
-            entries = [entry.json() for entry in (*listed, descriptor)]
+            entries = [entry.json() for entry in (listed | wanted).values()]
             content = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
             self.put_manifest(tag, Manifest(media_type=OCI_INDEX, content=json.dumps(content).encode()))
         # Each round reads back what the one before wrote: only others who write all the time get us here.
         raise RegistryError(f"cannot attach to {digest} of {self}", why="others change the list at the same time")
+
+
+def _own_tag(subject: str, attached: str) -> str:
+    """A tag for one attachment alone, which nobody else writes."""
+    return f"{_fallback_tag(subject)}.{attached.partition(':')[2][:16]}"
 
 
 def _fallback_tag(digest: str) -> str:

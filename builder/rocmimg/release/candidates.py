@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rocmimg.errors import GateRefused, RegistryError
@@ -16,6 +16,8 @@ from rocmimg.registry.client import Registries, Repository
 
 _REST: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{12})")
 PREFIX: Final = "candidate-"
+_SKEW: Final = timedelta(hours=1)
+"""So far a clock may be ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Candidate:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        return (self.config.get("config") or {}).get("Labels") or {}
+        return _labels(self.config)
 
 
 def repository_of(image: ImagePlan, registries: Registries) -> Repository:
@@ -65,17 +67,22 @@ def tag_of(cell_id: str, created: str, image_id: str) -> str:
     return f"{PREFIX}{cell_id}-{moment}-{image_id.removeprefix('sha256:')[:12]}"
 
 
-def tags_of(cell_id: str, tags: list[str]) -> list[str]:
-    """Those of ``tags`` that are candidates of a cell, newest first."""
+def tags_of(cell_id: str, tags: list[str], now: datetime | None = None) -> list[str]:
+    """Those of ``tags`` that are candidates of a cell, newest first.
+
+    A tag dated in the future, by a clock that is wrong, comes last: it must not hide what is made after it.
+    """
     prefix = f"{PREFIX}{cell_id}-"
-    return sorted((t for t in tags if t.startswith(prefix) and _REST.fullmatch(t[len(prefix) :])), reverse=True)
+    mine = sorted((t for t in tags if t.startswith(prefix) and _REST.fullmatch(t[len(prefix) :])), reverse=True)
+    latest = ((now or datetime.now(UTC)) + _SKEW).strftime("%Y%m%dT%H%M%SZ")
+    return sorted(mine, key=lambda tag: tag[len(prefix) :][: len(latest)] > latest)
 
 
 def candidates(image: ImagePlan, repository: Repository) -> Iterator[Candidate]:
     """The candidates of a cell, newest first, read one by one."""
     for tag in tags_of(image.id, repository.tags()):
         manifest = repository.manifest(tag)
-        if manifest is not None:
+        if manifest is not None and (manifest.blobs or manifest.children):
             yield Candidate(repository=repository, tag=tag, manifest=manifest, config=read_config(repository, manifest))
 
 
@@ -87,8 +94,26 @@ def read_config(repository: Repository, manifest: Manifest) -> Mapping[str, Any]
         if inner is None:
             raise RegistryError(f"{repository}@{manifest.digest} names no image")
         manifest = inner
-    config = json.loads(repository.blob(manifest.blobs[0].digest))
+    if not manifest.blobs:
+        raise RegistryError(f"{repository}@{manifest.digest} is not an image")
+    try:
+        config = json.loads(repository.blob(manifest.blobs[0].digest))
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(
+            f"the configuration of {repository}@{manifest.digest} is not JSON", why=str(error)
+        ) from error
     return config if isinstance(config, dict) else {}
+
+
+def labels_of(repository: Repository, manifest: Manifest) -> Mapping[str, str]:
+    """The labels of an image."""
+    return _labels(read_config(repository, manifest))
+
+
+def _labels(config: Mapping[str, Any]) -> Mapping[str, str]:
+    inner = config.get("config")
+    labels = inner.get("Labels") if isinstance(inner, dict) else None
+    return labels if isinstance(labels, dict) else {}
 
 
 def fits(labels: Mapping[str, str], image: ImagePlan) -> bool:
@@ -97,7 +122,9 @@ def fits(labels: Mapping[str, str], image: ImagePlan) -> bool:
         return False
     try:
         inputs = json.loads(labels.get(LABEL_INPUTS, ""))
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
+        return False
+    if not isinstance(inputs, dict):
         return False
     return {name: value for name, value in inputs.items() if name != "base image"} == image.named_inputs
 

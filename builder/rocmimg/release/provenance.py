@@ -1,4 +1,4 @@
-"""How an image came to be, as an in-toto statement with SLSA's provenance predicate. Nobody has signed it."""
+"""How an image came to be, as an in-toto statement with SLSA's provenance predicate; and whether there is one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from rocmimg import __version__
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan
 from rocmimg.plan.expected import ExpectedComponent
+from rocmimg.release.records import PREDICATES, PROVENANCE
+from rocmimg.release.signing import statement
 
 if TYPE_CHECKING:
     from rocmimg.engine import ImageDetail
+    from rocmimg.release.records import ImageRecords
 
 _BUILD_TYPE: Final = "urn:rocmimg:build:v1"
 
 
-def statement(
+def provenance(
     image: ImagePlan, local: ImageDetail, repository: str, digest: str, config: Mapping[str, Any] | None
-) -> bytes:
+) -> dict[str, Any]:
     """The statement about the image that was pushed as ``repository@digest``.
 
     ``config`` is the image's configuration where ``local`` is an index. Layout: https://in-toto.io/Statement/v1 and
@@ -28,11 +31,10 @@ def statement(
     """
     labels = (config or {}).get("config", {}).get("Labels") or local.labels
     cell = image.cell
-    content = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": repository, "digest": {"sha256": digest.removeprefix("sha256:")}}],
-        "predicateType": "https://slsa.dev/provenance/v1",
-        "predicate": {
+    return statement(
+        PREDICATES[PROVENANCE],
+        {repository: digest},
+        {
             "buildDefinition": {
                 "buildType": _BUILD_TYPE,
                 "externalParameters": {
@@ -52,10 +54,28 @@ def statement(
             "runDetails": {
                 "builder": {"id": _builder(), "version": {"rocmimg": __version__}},
                 "metadata": {"finishedOn": labels.get("org.opencontainers.image.created", "")},
+                "byproducts": [
+                    {"name": "image", "uri": local.id},
+                    *({"name": "layer", "uri": layer} for layer in local.layers),
+                ],
             },
         },
-    }
-    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+    )
+
+
+def unproven_origin(known: ImageRecords, cell: str, plan: str) -> str:
+    """Why nothing says that a build of ``plan`` made this very image; empty where its provenance does.
+
+    An image made FROM ours has our labels and no provenance: that is attached to one digest.
+    """
+    for record in known.of(PROVENANCE):
+        definition = record.predicate.get("buildDefinition")
+        if isinstance(definition, dict) and definition.get("buildType") == _BUILD_TYPE:
+            outer, inner = definition.get("externalParameters") or {}, definition.get("internalParameters") or {}
+            if (outer.get("cell"), inner.get("plan")) == (cell, plan):
+                return ""
+    why = "no provenance attached to it says that a build of this plan made it"
+    return "; ".join([why, *known.not_believed(PROVENANCE)])
 
 
 def _dependencies(image: ImagePlan, labels: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -6,18 +6,22 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from rocmimg.errors import RegistryError
 from rocmimg.plan import LABEL_CELL, ImagePlan
 from rocmimg.registry import parse
-from rocmimg.registry.client import Registries, Repository
+from rocmimg.registry.client import Repository
 from rocmimg.release import records
-from rocmimg.release.candidates import public_reference, read_config, repository_of, tags_of
+from rocmimg.release.candidates import labels_of, public_reference, repository_of, tags_of
+from rocmimg.release.promote import Release
+from rocmimg.release.records import ImageRecords
+from rocmimg.release.transaction import pending
 
 _DATED: Final = re.compile(r".*-(\d{4})(\d{2})(\d{2})")
 _AT_ONCE: Final = 16
+_FRESH: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,45 +44,71 @@ class Removal:
         }
 
 
-def plan_prune(images: Sequence[ImagePlan], registries: Registries, today: date) -> list[Removal]:
+def plan_prune(release: Release, today: date) -> list[Removal]:
     """What the policy (``release`` in images.yaml) removes, repository by repository."""
-    repositories: dict[str, tuple[Repository, list[ImagePlan]]] = {}
-    for image in images:
-        for repository in (repository_of(image, registries), registries.repository(public_reference(image))):
-            mine = repositories.setdefault(str(repository), (repository, []))[1]
-            if image not in mine:
-                mine.append(image)
     return [
-        removal for repository, mine in repositories.values() for removal in _of_repository(repository, mine, today)
+        removal
+        for repository, mine in _repositories(release).values()
+        for removal in _of_repository(repository, mine, release, today)
     ]
 
 
-def remove(removals: Sequence[Removal]) -> None:
-    """Remove them; an image that got a name in the meantime stays.
+def remove(release: Release, removals: Sequence[Removal]) -> list[Removal]:
+    """Remove them, and look at every name again before each; what was removed.
+
+    What got another name in the meantime loses only this one. What an unfinished promotion, or one of the last hour,
+    names stays as it is.
 
     Raises:
         RegistryError: the registry does not delete.
     """
-    names: dict[str, dict[str, str]] = {}
+    done = []
+    repositories = _repositories(release)
     for removal in removals:
-        repository = removal.repository
-        if str(repository) not in names:
-            names[str(repository)] = _digests(repository, repository.tags())
-        current = names[str(repository)]
-        if current.pop(removal.tag, None) != removal.digest:
+        repository, images = repositories[str(removal.repository)]
+        names = _digests(repository, repository.tags())
+        if names.pop(removal.tag, None) != removal.digest or _in_transaction(repository, removal.digest, release):
             continue
-        if removal.image == "stays" or removal.digest in current.values():
+        named = {*names.values(), *rollback_digests(repository, images, release, names)}
+        if removal.image == "stays" or removal.digest in named:
             repository.untag(removal.tag)
+        elif _just_promoted(repository, removal.digest, release):
+            continue
         else:
             repository.delete_with_attachments(removal.digest)
+        done.append(removal)
+    return done
 
 
-def _of_repository(repository: Repository, images: Sequence[ImagePlan], today: date) -> list[Removal]:
+def _in_transaction(repository: Repository, digest: str, release: Release) -> bool:
+    unfinished = pending([repository], release.registries, release.trust)
+    return any(digest in (update.before, update.after) for intent in unfinished for update in intent.updates)
+
+
+def _just_promoted(repository: Repository, digest: str, release: Release) -> bool:
+    history = records.promotions(ImageRecords(repository, digest, release.trust))
+    return any(abs(datetime.now(UTC) - datetime.fromisoformat(one.when)) < _FRESH for one in history)
+
+
+def _repositories(release: Release) -> dict[str, tuple[Repository, list[ImagePlan]]]:
+    found: dict[str, tuple[Repository, list[ImagePlan]]] = {}
+    for image in release.images:
+        for repository in (
+            repository_of(image, release.registries),
+            release.registries.repository(public_reference(image)),
+        ):
+            mine = found.setdefault(str(repository), (repository, []))[1]
+            if image not in mine:
+                mine.append(image)
+    return found
+
+
+def _of_repository(repository: Repository, images: Sequence[ImagePlan], release: Release, today: date) -> list[Removal]:
     tags = repository.tags()
     digests = _digests(repository, tags)
     ours = {image.id for image in images}
     aliases = {parse(name).tag for image in images for name in image.cell.aliases}
-    needed = {digests[tag] for tag in aliases & digests.keys()} | rollback_digests(repository, images, digests)
+    needed = {digests[tag] for tag in aliases & digests.keys()} | rollback_digests(repository, images, release, digests)
     dated = {
         tag: reason
         for tag, reason in _old_dated(tags, images, today).items()
@@ -130,23 +160,21 @@ def _digests(repository: Repository, tags: list[str]) -> dict[str, str]:
 
 def _cell_of(repository: Repository, digest: str) -> str:
     manifest = repository.manifest(digest)
-    if manifest is None:
-        return ""
     try:
-        config = read_config(repository, manifest)
-    except (RegistryError, KeyError, IndexError, ValueError):
-        return ""  # no image of ours
-    labels: Mapping[str, str] = (config.get("config") or {}).get("Labels") or {}
-    return labels.get(LABEL_CELL, "")
+        return labels_of(repository, manifest).get(LABEL_CELL, "") if manifest else ""
+    except RegistryError:
+        return ""  # not an image of ours
 
 
-def rollback_digests(repository: Repository, images: Sequence[ImagePlan], digests: Mapping[str, str]) -> set[str]:
+def rollback_digests(
+    repository: Repository, images: Sequence[ImagePlan], release: Release, digests: Mapping[str, str]
+) -> set[str]:
     """What a rollback would need: the images that aliases named before."""
     found: set[str] = set()
     for image in images:
         for name in image.cell.aliases:
             current = digests.get(parse(name).tag)
             if current is not None:
-                history = records.promotions(repository, current)
+                history = records.promotions(ImageRecords(repository, current, release.policies[image.id].trust))
                 found |= {record.aliases.get(str(parse(name)), "") for record in history}
     return found

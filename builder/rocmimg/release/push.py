@@ -7,15 +7,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rocmimg.errors import BuildError, EngineError, NotProven, RegistryDenied, RegistryError, TagTaken
-from rocmimg.plan import ImagePlan
+from rocmimg import built
+from rocmimg.built import Built
+from rocmimg.errors import BuildError, EngineError, GateRefused, NotProven, RegistryDenied, RegistryError, TagTaken
+from rocmimg.plan import LABEL_DIGEST, ImagePlan
 from rocmimg.registry import INDEX_TYPES, Manifest
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records, sbom
 from rocmimg.release.candidates import candidates, fits, newest_fitting, read_config, repository_of, tag_of
-from rocmimg.release.provenance import statement
+from rocmimg.release.provenance import provenance, unproven_origin
+from rocmimg.release.records import ImageRecords
+from rocmimg.release.signing import Trust, seal, signing_key
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
     from rocmimg.engine import Engine, Event, ImageDetail
 
 _PUSHES: Final = 2
@@ -40,17 +46,24 @@ class Pushed:
 
 
 def push_candidate(
-    image: ImagePlan, engine: Engine, registries: Registries, folder: Path, on_event: Callable[[Event], None]
+    image: ImagePlan,
+    engine: Engine,
+    registries: Registries,
+    folder: Path,
+    trust: Trust,
+    on_event: Callable[[Event], None],
 ) -> Pushed:
     """Push what the engine has of a cell. ``folder`` is where build/ keeps results, provenance and SBOMs.
 
     Raises:
         NotProven: the file of results is broken.
-        BuildError: the engine has no image of the cell, or one that was built from something else.
+        SigningError: signatures are wanted, and the key is missing or unknown.
+        BuildError: the engine has no image of the cell, or one that was built from something else or not by a build.
         RegistryDenied: these credentials may not push; nothing was sent.
         TagTaken: the candidate's tag names another image.
         RegistryError: the registry does not have the whole image after the push.
     """
+    signer = _signer(trust)
     path = folder / "results" / f"{image.id}.json"
     result = records.read_result(path, image.id) if path.exists() else None
     local = _local(image, engine)
@@ -69,27 +82,30 @@ def push_candidate(
             next_step=f"find out who pushed it; `rocmimg build --no-cache {image.id}` makes an image with another tag",
         )
     _require_whole(repository, manifest)
-    attached = _attach_documents(image, local, repository, manifest, folder)
-    if (
-        result and records.is_about(result, manifest) and records.attach_result(result, repository, manifest)
-    ):  # not of an earlier build
+    known = ImageRecords(repository, manifest.digest, trust)
+    attached = _attach_documents(image, local, known, manifest, folder, signer)
+    mine = result if result and records.is_about(result, manifest) else None  # not of an earlier build
+    if mine and records.attach_result(mine, known, manifest, signer):
         attached.append("results")
     return Pushed(id=image.id, reference=reference, digest=manifest.digest, new=new, attached=tuple(attached))
 
 
-def push_results(image: ImagePlan, registries: Registries, folder: Path) -> Pushed:
+def push_results(image: ImagePlan, registries: Registries, folder: Path, trust: Trust) -> Pushed:
     """Attach build/results/<cell>.json to the candidate whose image it is about.
 
     Raises:
         NotProven: there are no results, or no candidate is that image.
+        SigningError: signatures are wanted, and the key is missing or unknown.
     """
+    signer = _signer(trust)
     path = folder / "results" / f"{image.id}.json"
     result = records.read_result(path, image.id)
     repository = repository_of(image, registries)
     repository.require_push()
     for candidate in candidates(image, repository):
         if records.is_about(result, candidate.manifest):
-            new = records.attach_result(result, repository, candidate.manifest)
+            known = ImageRecords(repository, candidate.digest, trust)
+            new = records.attach_result(result, known, candidate.manifest, signer)
             return Pushed(
                 id=image.id,
                 reference=f"{repository}:{candidate.tag}",
@@ -106,21 +122,30 @@ def push_results(image: ImagePlan, registries: Registries, folder: Path) -> Push
 
 
 def pull_candidate(
-    image: ImagePlan, engine: Engine, registries: Registries, on_event: Callable[[Event], None]
+    image: ImagePlan, engine: Engine, registries: Registries, trust: Trust, on_event: Callable[[Event], None]
 ) -> Pushed:
     """Bring the newest fitting candidate of a cell to the engine, under the names that a build would give it.
 
     Raises:
-        GateRefused: there is none.
+        GateRefused: there is none, or nothing says that a build made it.
     """
     repository = repository_of(image, registries)
     candidate = newest_fitting(image, repository)
+    plan = candidate.labels.get(LABEL_DIGEST, "")
+    if why := unproven_origin(ImageRecords(repository, candidate.digest, trust), image.id, plan):
+        raise GateRefused(
+            f"{repository}:{candidate.tag} is not pulled",
+            why=why,
+            next_step=f"find out who pushed it; `rocmimg push --candidate {image.id}` attaches provenance",
+        )
     reference = f"{repository}@{candidate.digest}"
     new = engine.image(reference) is None
     if new:
         engine.pull(reference, on_event)
     for tag in image.cell.tags:
         engine.tag(reference, tag)
+    if found := engine.image(reference):
+        built.remember(Built(id=found.id, cell=image.id, plan=plan, layers=found.layers))
     return Pushed(id=image.id, reference=f"{repository}:{candidate.tag}", digest=candidate.digest, new=new, attached=())
 
 
@@ -133,7 +158,20 @@ def _local(image: ImagePlan, engine: Engine) -> ImageDetail:
             f"the engine's image of {image.id} was built from something else than images.yaml says now",
             next_step=f"run `rocmimg build {image.id}`; `rocmimg plan {image.id}` says what changed",
         )
+    record = built.find(found.id)
+    if record is None or (record.cell, record.plan) != (image.id, found.labels.get(LABEL_DIGEST)):
+        raise BuildError(
+            f"no build recorded here made the engine's image of {image.id}",
+            why="an image that was made FROM one of ours, or committed over its tag, has its labels too",
+            next_step=f"run `rocmimg build {image.id}`, which takes every step from the engine's cache",
+        )
     return found
+
+
+def _signer(trust: Trust) -> Signer | None:
+    signer = signing_key(trust)
+    trust.require(signer)
+    return signer
 
 
 def _push(
@@ -178,25 +216,31 @@ def _require_whole(repository: Repository, manifest: Manifest) -> None:
         raise RegistryError(
             f"{repository}@{manifest.digest} lacks {len(missing)} of its layers",
             why=", ".join(missing),
-            next_step="mend the registry's storage, then push again",
+            next_step="repair the registry's storage, then push again",
         )
 
 
 def _attach_documents(
-    image: ImagePlan, local: ImageDetail, repository: Repository, manifest: Manifest, folder: Path
+    image: ImagePlan,
+    local: ImageDetail,
+    known: ImageRecords,
+    manifest: Manifest,
+    folder: Path,
+    signer: Signer | None,
 ) -> list[str]:
     attached: list[str] = []
-    kinds = {entry.artifact_type for entry in repository.referrers(manifest.digest)}
-    if records.PROVENANCE not in kinds:
+    repository = known.repository
+    kinds = {entry.artifact_type for entry in known.entries}
+    if unproven_origin(known, image.id, local.labels.get(LABEL_DIGEST, "")):
         config = read_config(repository, manifest) if manifest.media_type in INDEX_TYPES else None
-        data = statement(image, local, str(repository), manifest.digest, config)
+        data = seal(provenance(image, local, str(repository), manifest.digest, config), signer)
         path = folder / "provenance" / f"{image.id}.intoto.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        records.attach(repository, manifest.descriptor, records.PROVENANCE, data, when=records.now())
+        records.attach(repository, manifest.descriptor, records.PROVENANCE, data)
         attached.append("provenance")
     if not kinds & {records.SPDX, records.CYCLONEDX} and (found := sbom.make(local.id, folder / "sbom", image.id)):
         kind, data = found
-        records.attach(repository, manifest.descriptor, kind, data, when=records.now())
+        records.attach(repository, manifest.descriptor, kind, data)
         attached.append("sbom")
     return attached

@@ -5,24 +5,34 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rocmimg.checks.model import ImageResult, result_from_json
 from rocmimg.errors import NotProven, RegistryError
 from rocmimg.registry import Manifest
 from rocmimg.registry.client import Repository
 from rocmimg.registry.types import Descriptor
+from rocmimg.release.signing import NOBODY, Trust, seal, statement, unseal
 
-CHECKS: Final = "application/vnd.rocmimg.checks.v1+json"
-PROMOTION: Final = "application/vnd.rocmimg.promotion.v1+json"
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
+CHECKS: Final = "application/vnd.rocmimg.checks.v2+json"
+PROMOTION: Final = "application/vnd.rocmimg.promotion.v2+json"
 PROVENANCE: Final = "application/vnd.in-toto+json"
 SPDX: Final = "application/spdx+json"
 CYCLONEDX: Final = "application/vnd.cyclonedx+json"
-CREATED: Final = "org.opencontainers.image.created"
+PREDICATES: Final[Mapping[str, str]] = {
+    CHECKS: "urn:rocmimg:checks:v2",
+    PROMOTION: "urn:rocmimg:promotion:v2",
+    PROVENANCE: "https://slsa.dev/provenance/v1",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +53,14 @@ class Promotion:
     """Required tier -> what the gate said of it, in words."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Tier whose proof was missing -> why it was promoted nevertheless."""
+    requires: tuple[str, ...] = ()
+    """Tiers that were required."""
+    results: tuple[str, ...] = ()
+    """Attached results that the gate counted."""
+    transaction: str = ""
 
-    def as_json(self) -> bytes:
-        return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def now() -> str:
@@ -69,55 +84,134 @@ def actor() -> str:
         return f"uid {os.getuid()}"
 
 
-def attach(repository: Repository, subject: Descriptor, kind: str, data: bytes, *, when: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One believed statement that is attached to an image."""
+
+    digest: str
+    """Of the attachment."""
+    after: frozenset[str]
+    """Attachments of the same kind that were there when it was made: what "later" means, whatever clocks say."""
+    predicate: Mapping[str, Any]
+    signers: tuple[str, ...]
+
+
+class ImageRecords:
+    """What is attached to one image, as far as it is believed; listed once."""
+
+    def __init__(self, repository: Repository, digest: str, trust: Trust = NOBODY) -> None:
+        self.repository = repository
+        self.digest = digest
+        self.trust = trust
+        self.ignored: dict[str, Counter[str]] = {}
+        """Kind of attachment -> why how many of them are not believed."""
+
+    @cached_property
+    def entries(self) -> tuple[Descriptor, ...]:
+        return tuple(self.repository.referrers(self.digest))
+
+    def of(self, kind: str) -> list[Record]:
+        """Believed statements of a kind, each after those that were there before it.
+
+        Raises:
+            RegistryError: one cannot be read. Where signatures are wanted, such a thing is ignored like any other that
+                nobody signed.
+        """
+        found: list[Record] = []
+        ignored = self.ignored[kind] = Counter()
+        for entry in self.entries:
+            if entry.artifact_type != kind:
+                continue
+            opened = unseal(self.repository.attached(entry), self.trust)
+            if opened is None and not self.trust and kind != PROVENANCE:
+                raise RegistryError(
+                    f"{entry.digest}, attached to {self.repository}@{self.digest}, cannot be read",
+                    why=f"it is not a statement of kind {PREDICATES[kind]}",
+                    next_step="find out who attached it, and remove it from the registry",
+                )
+            if opened is None or not opened.believed:
+                ignored["signed by nobody we know"] += 1
+            elif not opened.is_about(self.digest):
+                ignored["about another image"] += 1
+            elif opened.statement.get("predicateType") == PREDICATES[kind]:
+                after = opened.predicate.get("after")
+                known = frozenset(map(str, after)) if isinstance(after, list) else frozenset()
+                found.append(
+                    Record(digest=entry.digest, after=known, predicate=opened.predicate, signers=opened.signers)
+                )
+        return sorted(found, key=lambda record: len(record.after))
+
+    def not_believed(self, kind: str) -> list[str]:
+        """In words, what :meth:`of` left out."""
+        return [f"{count} attached, {why}" for why, count in self.ignored.get(kind, Counter()).items()]
+
+    def lost(self, kind: str, found: Sequence[Record | Checked]) -> set[str]:
+        """Attachments that were there when later ones were made, and are there no more."""
+        there = {entry.digest for entry in self.entries if entry.artifact_type == kind}
+        return {digest for record in found for digest in record.after} - there
+
+    def sealed(self, kind: str, predicate: Mapping[str, Any], signer: Signer | None) -> bytes:
+        """A statement about this image that names those of its kind that are there now."""
+        content = {**predicate, "after": [record.digest for record in self.of(kind)]}
+        return seal(statement(PREDICATES[kind], {str(self.repository): self.digest}, content), signer)
+
+    def attach(self, subject: Descriptor, kind: str, predicate: Mapping[str, Any], signer: Signer | None) -> None:
+        """Attach such a statement."""
+        attach(self.repository, subject, kind, self.sealed(kind, predicate, signer))
+        del self.__dict__["entries"]
+
+
+def attach(repository: Repository, subject: Descriptor, kind: str, data: bytes) -> None:
     """Attach ``data``; the same data twice is attached once."""
-    repository.attach(subject, kind, data, annotations={CREATED: when})
+    repository.attach(subject, kind, data, annotations={})
 
 
-def read(repository: Repository, digest: str, kind: str) -> list[dict[str, Any]]:
-    """Every attachment of a kind as JSON, oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One attached result of checks."""
 
-    Raises:
-        RegistryError: one of them is no JSON object.
-    """
-    found: list[dict[str, Any]] = []
-    mine = [entry for entry in repository.referrers(digest) if entry.artifact_type == kind]
-    for entry in sorted(mine, key=lambda entry: entry.annotations.get(CREATED, "")):
-        try:
-            value = json.loads(repository.attached(entry))
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise RegistryError(f"{entry.digest}, attached to {repository}@{digest}, is no JSON object")
-        found.append(value)
-    return found
+    digest: str
+    after: frozenset[str]
+    result: ImageResult
+    signers: tuple[str, ...] = ()
 
 
-def check_results(repository: Repository, digest: str) -> list[ImageResult]:
-    """All results of checks of an image, oldest first.
+def check_results(records: ImageRecords) -> list[Checked]:
+    """All believed results of checks of an image.
 
     Raises:
         RegistryError: a record cannot be read.
     """
     try:
-        return [result_from_json(record) for record in read(repository, digest, CHECKS)]
+        return [
+            Checked(
+                digest=record.digest,
+                after=record.after,
+                result=result_from_json(record.predicate["result"]),
+                signers=record.signers,
+            )
+            for record in records.of(CHECKS)
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         raise RegistryError(
-            f"a result of checks attached to {repository}@{digest} cannot be read",
+            f"a result of checks attached to {records.repository}@{records.digest} cannot be read",
             why=f"{type(error).__name__}: {error}",
             next_step="run `rocmimg test` and `rocmimg push --results` again with this rocmimg",
         ) from error
 
 
-def promotions(repository: Repository, digest: str) -> list[Promotion]:
-    """All promotions and rollbacks to an image, oldest first."""
+def promotions(records: ImageRecords) -> list[Promotion]:
+    """All believed promotions and rollbacks to an image, oldest first."""
     found = []
-    for record in read(repository, digest, PROMOTION):
-        known = {name: value for name, value in record.items() if name in Promotion.__slots__}
+    for record in records.of(PROMOTION):
+        known = {name: value for name, value in record.predicate.items() if name in Promotion.__slots__}
+        lists = {name: tuple(known.get(name, ())) for name in ("tags", "requires", "results")}
         try:
-            found.append(Promotion(**{**known, "tags": tuple(known.get("tags", ()))}))
+            found.append(Promotion(**{**known, **lists}))
         except TypeError as error:
-            raise RegistryError(f"a record of {repository}@{digest} cannot be read", why=str(error)) from error
+            raise RegistryError(
+                f"a record of {records.repository}@{records.digest} cannot be read", why=str(error)
+            ) from error
     return found
 
 
@@ -151,12 +245,10 @@ def read_result(path: Path, cell_id: str) -> ImageResult:
     return result
 
 
-def attach_result(result: ImageResult, repository: Repository, manifest: Manifest) -> bool:
+def attach_result(result: ImageResult, records: ImageRecords, manifest: Manifest, signer: Signer | None) -> bool:
     """Attach results to the image that they are about; whether there was anything new."""
-    record = result.as_json()
-    known = read(repository, manifest.digest, CHECKS)
-    data = json.dumps(record, indent=2).encode()
-    if any(other == json.loads(data) for other in known):
+    record = json.loads(json.dumps(result.as_json()))
+    if any(other.predicate.get("result") == record for other in records.of(CHECKS)):
         return False
-    attach(repository, manifest.descriptor, CHECKS, data, when=result.started)
+    records.attach(manifest.descriptor, CHECKS, {"result": record}, signer)
     return True

@@ -10,11 +10,12 @@ from typing import Any, Final
 from rocmimg.errors import GateRefused, RegistryError
 from rocmimg.plan import ImagePlan
 from rocmimg.registry import parse
-from rocmimg.registry.client import Registries
 from rocmimg.release import records
 from rocmimg.release.candidates import public_reference
-from rocmimg.release.records import Promotion
-from rocmimg.release.retag import TagUpdate, apply
+from rocmimg.release.promote import Release
+from rocmimg.release.records import ImageRecords, Promotion
+from rocmimg.release.retag import TagUpdate
+from rocmimg.release.transaction import Transaction, new_intent
 
 _AT_ONCE: Final = 8
 
@@ -27,16 +28,10 @@ class AliasRestore:
     update: TagUpdate
 
     def as_json(self) -> dict[str, Any]:
-        before = self.update.before
-        return {
-            "id": self.cell,
-            "alias": str(self.update),
-            "from": before.digest if before else "",
-            "to": self.update.manifest.digest,
-        }
+        return {"id": self.cell, "alias": str(self.update), "from": self.update.before, "to": self.update.after}
 
 
-def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[AliasRestore]:
+def prepare(release: Release) -> list[AliasRestore]:
     """Where each alias of these cells goes back to.
 
     Raises:
@@ -44,49 +39,59 @@ def prepare(images: Sequence[ImagePlan], registries: Registries) -> list[AliasRe
         RegistryError: what it named before is gone.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = [
-            restore for restores in pool.map(lambda image: _of_cell(image, registries), images) for restore in restores
-        ]
+        found = [one for some in pool.map(lambda image: _of_cell(image, release), release.images) for one in some]
     if not found:
         raise GateRefused("these cells have no aliases, so there is nothing to roll back")
-    for repository in {str(restore.update): restore.update.repository for restore in found}.values():
-        repository.require_push()
+    release.require_push()
     return found
 
 
-def roll_back(restores: Sequence[AliasRestore]) -> None:
-    """Move the aliases, and attach a record to what they name then."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(_record, restores))
-    apply([restore.update for restore in restores])
+def roll_back(release: Release, restores: Sequence[AliasRestore]) -> None:
+    """Announce it, attach a record to what the aliases name then, and move them.
+
+    Raises:
+        RegistryError: something could not be written, or another promotion is under way; the message says what the
+            names are now.
+    """
+    signer = release.signer()
+    attach = [
+        release.record(
+            release.registries.repository(parse(one.update.repository)), one.update.after, _record(one), signer
+        )
+        for one in restores
+    ]
+    cells = list(dict.fromkeys(one.cell for one in restores))
+    intent = new_intent("rollback", cells, [one.update for one in restores], attach)
+    transaction = Transaction(release.registries, intent, signer)
+    transaction.begin(release.trust)
+    transaction.run()
 
 
-def _record(restore: AliasRestore) -> None:
-    update = restore.update
-    record = Promotion(
+def _record(restore: AliasRestore) -> Promotion:
+    return Promotion(
         kind="rollback",
         cell=restore.cell,
         version="",
         when=records.now(),
         who=records.actor(),
         tags=(),
-        aliases={str(update): update.before.digest if update.before else ""},
+        aliases={str(restore.update): restore.update.before},
     )
-    records.attach(update.repository, update.manifest.descriptor, records.PROMOTION, record.as_json(), when=record.when)
 
 
-def _of_cell(image: ImagePlan, registries: Registries) -> list[AliasRestore]:
-    repository = registries.repository(public_reference(image))
+def _of_cell(image: ImagePlan, release: Release) -> list[AliasRestore]:
+    repository = release.registries.repository(public_reference(image))
+    trust = release.policies[image.id].trust
     restores = []
     for name in image.cell.aliases:
         reference = parse(name)
-        tag, key = reference.tag, str(reference)
-        current = repository.manifest(tag)
+        key = str(reference)
+        current = repository.digest(reference.tag)
         if current is None:
             raise GateRefused(f"{name} does not exist", next_step="promote first")
         history = [
             record.aliases[key]
-            for record in records.promotions(repository, current.digest)
+            for record in records.promotions(ImageRecords(repository, current, trust))
             if record.kind == "promotion" and key in record.aliases
         ]
         if not history or not history[-1]:
@@ -95,12 +100,10 @@ def _of_cell(image: ImagePlan, registries: Registries) -> list[AliasRestore]:
                 why="it named nothing before its promotion" if history else "no record says what it named before",
                 next_step="promote a version that is known to be good",
             )
-        manifest = repository.manifest(history[-1])
-        if manifest is None:
+        if repository.manifest(history[-1]) is None:
             raise RegistryError(f"{name} named {history[-1]} before, which {repository} does not have any more")
-        restores.append(
-            AliasRestore(
-                cell=image.id, update=TagUpdate(repository=repository, tag=tag, manifest=manifest, before=current)
-            )
+        update = TagUpdate(
+            repository=str(repository), tag=reference.tag, kind="alias", before=current, after=history[-1]
         )
+        restores.append(AliasRestore(cell=image.id, update=update))
     return restores

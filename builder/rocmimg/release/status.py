@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from rocmimg.errors import GateRefused
-from rocmimg.plan import ImagePlan
+from rocmimg.plan import LABEL_DIGEST, ImagePlan
 from rocmimg.registry import parse
-from rocmimg.registry.client import Registries, Repository
+from rocmimg.registry.client import Repository
 from rocmimg.release import records
-from rocmimg.release.candidates import newest_fitting, public_reference, repository_of
-from rocmimg.release.gate import Verdict, evaluate
+from rocmimg.release.candidates import labels_of, newest_fitting, public_reference, repository_of
+from rocmimg.release.policy import Policy
+from rocmimg.release.promote import Release, verdicts_of
+from rocmimg.release.records import ImageRecords
+from rocmimg.release.transaction import pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Entry:
     """One name of one cell."""
 
     id: str
-    kind: Literal["alias", "tag", "candidate"]
+    kind: Literal["alias", "tag", "candidate", "unfinished"]
     name: str
     digest: str
     """Empty where the name does not exist."""
@@ -36,16 +39,34 @@ class Entry:
         return asdict(self)
 
 
-def status(images: Sequence[ImagePlan], registries: Registries) -> list[Entry]:
-    """Aliases, tags and the candidate of each cell, in the plan's order."""
+def status(release: Release) -> list[Entry]:
+    """Aliases, tags and the candidate of each cell, in the plan's order; unfinished promotions first."""
     with ThreadPoolExecutor(8) as pool:
-        return [entry for entries in pool.map(lambda image: _of_cell(image, registries), images) for entry in entries]
+        found = pool.map(lambda image: _of_cell(image, release), release.images)
+        entries = [entry for some in found for entry in some]
+    return [*_unfinished(release), *entries]
 
 
-def _of_cell(image: ImagePlan, registries: Registries) -> list[Entry]:
+def _unfinished(release: Release) -> list[Entry]:
+    return [
+        Entry(
+            id=" ".join(intent.cells),
+            kind="unfinished",
+            name=f"{intent.repositories[0]}:{intent.tag}",
+            digest="",
+            when=intent.when,
+            who=f"{intent.kind} by {intent.who}",
+            proofs=(f"{intent.state}: the next promote finishes it, the next rollback undoes it",),
+        )
+        for intent in pending(release.repositories, release.registries, release.trust)
+    ]
+
+
+def _of_cell(image: ImagePlan, release: Release) -> list[Entry]:
+    registries, policy = release.registries, release.policies[image.id]
     public = registries.repository(public_reference(image))
-    entries = [_public(image, "alias", name, public) for name in image.cell.aliases]
-    entries += [_public(image, "tag", name, public) for name in image.cell.tags]
+    entries = [_public(image, "alias", name, public, policy) for name in image.cell.aliases]
+    entries += [_public(image, "tag", name, public, policy) for name in image.cell.tags]
     repository = repository_of(image, registries)
     try:
         candidate = newest_fitting(image, repository)
@@ -57,17 +78,22 @@ def _of_cell(image: ImagePlan, registries: Registries) -> list[Entry]:
         name=f"{repository}:{candidate.tag}",
         digest=candidate.digest,
         when=str(candidate.config.get("created", "")),
-        proofs=tuple(map(str, _verdicts(image, repository, candidate.digest, {}))),
+        proofs=_proofs(
+            policy, ImageRecords(repository, candidate.digest, policy.trust), candidate.labels.get(LABEL_DIGEST, ""), {}
+        ),
     )
     return [*entries, entry]
 
 
-def _public(image: ImagePlan, kind: Literal["alias", "tag"], name: str, repository: Repository) -> Entry:
+def _public(
+    image: ImagePlan, kind: Literal["alias", "tag"], name: str, repository: Repository, policy: Policy
+) -> Entry:
     reference = parse(name)
     digest, key = repository.digest(reference.tag), str(reference)
     if digest is None:
         return Entry(id=image.id, kind=kind, name=name, digest="")
-    mine = [r for r in records.promotions(repository, digest) if key in r.aliases or key in r.tags]
+    known = ImageRecords(repository, digest, policy.trust)
+    mine = [r for r in records.promotions(known) if key in r.aliases or key in r.tags]
     last = mine[-1] if mine else None
     promoted = next((r for r in reversed(mine) if r.kind == "promotion"), None)
     overrides = dict(promoted.overrides) if promoted else {}
@@ -78,10 +104,15 @@ def _public(image: ImagePlan, kind: Literal["alias", "tag"], name: str, reposito
         digest=digest,
         when=last.when if last else "",
         who=f"{last.kind} by {last.who}" if last else "not by rocmimg",
-        proofs=tuple(map(str, _verdicts(image, repository, digest, overrides))),
+        proofs=_proofs(policy, known, _plan_of(repository, digest), overrides),
         overrides=overrides,
     )
 
 
-def _verdicts(image: ImagePlan, repository: Repository, digest: str, overrides: Mapping[str, str]) -> list[Verdict]:
-    return evaluate(image.cell.config.release.requires, records.check_results(repository, digest), overrides)
+def _proofs(policy: Policy, known: ImageRecords, plan: str, overrides: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(map(str, verdicts_of(policy, known, plan, overrides)))
+
+
+def _plan_of(repository: Repository, digest: str) -> str:
+    manifest = repository.manifest(digest)
+    return labels_of(repository, manifest).get(LABEL_DIGEST, "") if manifest else ""

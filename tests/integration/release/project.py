@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,51 @@ from typing import Any
 
 import pytest
 
-from rocmimg.checks.model import CheckResult, ImageResult, Status, Tier
+from rocmimg.checks.model import CheckInfo, CheckResult, ImageResult, Status
+from rocmimg.checks.suites import listed
 from rocmimg.cli import run
 from rocmimg.engine.client import Engine
-from rocmimg.plan import LABEL_CELL
+from rocmimg.plan import LABEL_CELL, LABEL_DIGEST
+
+SUITE: list[CheckInfo] = []
+
+
+def suite() -> list[CheckInfo]:
+    if not SUITE:
+        SUITE.extend(listed())
+    return SUITE
+
+
+def checked(cell: str, image_id: str, plan: str, **tiers: Status) -> ImageResult:
+    """What `rocmimg test` says on a machine with a GPU: every check passed but for the tiers that say otherwise."""
+    run, device = uuid.uuid4().hex, "AMD Instinct MI300X"
+    return ImageResult(
+        id=cell,
+        target=cell.partition("-")[0],
+        gpu_arch=cell.rpartition("-")[2],
+        image="",
+        image_id=image_id,
+        digest=plan,
+        run=run,
+        started="2026-11-01T00:00:00Z",
+        seconds=1,
+        engine="docker",
+        device=device,
+        checks=tuple(
+            CheckResult(
+                id=info.id,
+                tier=info.tier,
+                classes=(),
+                status=(status := tiers.get(info.tier, "passed")),
+                reason="" if status == "passed" else f"{status} on purpose",
+                digest=info.digest,
+                run=run,
+                device=device if info.tier == "gpu" and status != "not-run" else "",
+                archs=(cell.rpartition("-")[2],),
+            )
+            for info in suite()
+        ),
+    )
 
 
 @dataclass
@@ -42,31 +84,10 @@ class Project:
         self, version: str = "v1", cells: tuple[str, ...] = ("app-gfx942", "app-gfx950"), **tiers: Status
     ) -> None:
         """Write results as `rocmimg test` does: every tier passed but for those that say otherwise."""
-        names: tuple[Tier, ...] = ("image", "import", "aot", "gpu")
         for cell in cells:
-            checks = tuple(
-                CheckResult(
-                    id=f"check-{tier}",
-                    tier=tier,
-                    classes=(),
-                    status=(status := tiers.get(tier, "passed")),
-                    reason="" if status == "passed" else f"{status} on purpose",
-                )
-                for tier in names
-            )
-            result = ImageResult(
-                id=cell,
-                target="app",
-                gpu_arch=cell[4:],
-                image="",
-                image_id=self.image_id(cell, version),
-                digest="",
-                started="2026-11-01T00:00:00Z",
-                seconds=1,
-                engine="docker",
-                device="AMD Instinct MI300X",
-                checks=checks,
-            )
+            found = self.engine.image(self.image_id(cell, version))
+            assert found
+            result = checked(cell, found.id, found.labels[LABEL_DIGEST], **tiers)
             path = self.folder / "build/results" / f"{cell}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(result.as_json()))

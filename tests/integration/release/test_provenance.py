@@ -39,7 +39,8 @@ def test_manifest_labels_and_statement_agree(project: Project) -> None:
 
     repo = repository(project.host, "lab/app")
     digest = str(repo.digest(tags_of("app-gfx942", repo.tags())[0]))
-    (statement,) = records.read(repo, digest, records.PROVENANCE)
+    (entry,) = (one for one in repo.referrers(digest) if one.artifact_type == records.PROVENANCE)
+    statement = json.loads(repo.attached(entry))
     written = json.loads((project.folder / "build/provenance/app-gfx942.intoto.json").read_text())
     assert statement == written
     assert statement["subject"] == [{"name": f"{project.host}/lab/app", "digest": {"sha256": digest[7:]}}]

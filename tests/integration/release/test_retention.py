@@ -92,20 +92,19 @@ def test_old_dated_tags_go_unless_an_alias_needs_them(project: Project, capsys: 
 
 def test_what_got_a_name_in_the_meantime_stays(project: Project) -> None:
     from rocmimg.matrix import load
-    from rocmimg.plan import make_plan
-    from rocmimg.registry.client import Registries
+    from rocmimg.release.promote import open_release
     from rocmimg.release.prune import plan_prune, remove
 
     write_matrix(project.folder, project.host, project.base, keep_candidates=1)
     for version in ("v1", "v2"):
         project.candidate(version)
-    plan = make_plan(load(project.folder / "images.yaml"), CELLS)
-    removals = plan_prune(plan.images, Registries(), datetime.now(UTC).date())
+    release = open_release(load(project.folder / "images.yaml"), CELLS, lambda _: None, suite=False)
+    removals = plan_prune(release, datetime.now(UTC).date())
     assert {removal.image for removal in removals} == {"removed"}
     repo = repository(project.host, "lab/app")
     saved = repo.manifest(removals[0].digest)
     assert saved
     repo.put_manifest("mi30x-latest", saved)
-    remove(removals)
+    remove(release, removals)
     assert repo.digest("mi30x-latest") == removals[0].digest
     assert repo.manifest(removals[1].digest) is None

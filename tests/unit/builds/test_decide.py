@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rocmimg.builds import ImageIndex, decide_all
-from rocmimg.builds.decide import decide
+from rocmimg.builds.decide import NOT_A_BUILD, decide
 from rocmimg.engine import ImageInfo
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, make_plan
 
@@ -87,6 +87,21 @@ def test_another_images_tag_is_not_taken_for_ours(plan, done):
     decision = decide(plan().images[1], "sha256:g", ImageIndex([*done[:2], stranger]))
     assert decision.action == "build"
     assert decision.reasons == ("no image yet",)
+
+
+def test_labels_alone_make_no_build(plan, done, no_builds):
+    """An image made FROM ours, or committed over its tag, has every label of ours."""
+    ground, app = plan().images
+    no_builds("sha256:g", ground.id, ground.digest("sha256:d"))
+    no_builds("sha256:a", app.id, app.digest("sha256:g"))
+    assert [decision.action for decision in decide_all(plan(), done)] == ["up-to-date", "up-to-date"]
+    heir = replace(done[2], id="sha256:heir")
+    (_, decision) = decide_all(plan(), [*done[:2], heir])
+    assert (decision.action, decision.reasons) == ("build", (NOT_A_BUILD,))
+    no_builds("sha256:heir", "another-cell", app.digest("sha256:g"))
+    assert decide_all(plan(), [*done[:2], heir])[1].action == "build"
+    no_builds("sha256:heir", app.id, "sha256:of another plan")
+    assert decide_all(plan(), [*done[:2], heir])[1].action == "build"
 
 
 def test_force(plan, done):

@@ -125,3 +125,21 @@ def test_what_the_engine_has_not_is_pulled_and_a_wrong_name_costs_itself_only():
     assert [one.image and one.image.id for one in found] == ["vllm:1", None, "pulled"]
     assert "cannot pull nowhere:1" in found[1].reason
     assert told == [("nowhere:1", "pulling"), ("another:1", "pulling")]
+
+
+def test_an_image_that_no_build_made_stands_for_no_cell(plan, no_builds):
+    digest = plan["t-gfx942"].digest("sha256:base")
+    heir = info("sha256:1", "t:v1", **{LABEL_CELL: "t-gfx942", LABEL_DIGEST: digest})
+    subject = found(plan, BASE, heir)
+    assert subject.image is None
+    assert "only has the labels: run `rocmimg build t-gfx942`" in subject.reason
+    no_builds("sha256:1", "t-gfx942", digest)
+    assert found(plan, BASE, heir).image.id == "sha256:1"
+
+
+def test_a_newer_image_made_from_a_build_does_not_stand_in_for_it(load_matrix, no_builds):
+    matrix = load_matrix("{targets: {t: {gpu_archs: [gfx942], base: debian:1, image: t, tags: []}}}")
+    labels = {LABEL_CELL: "t-gfx942", LABEL_DIGEST: "sha256:p"}
+    no_builds("sha256:1", "t-gfx942", "sha256:p")
+    images = [info("sha256:1", **labels), info("sha256:22", **labels)]
+    assert found(make_plan(matrix, ["t-gfx942"]), BASE, *images).image.id == "sha256:1"

@@ -184,3 +184,11 @@ def test_a_run_of_some_tiers_keeps_what_was_shown_of_the_others(tmp_path):
     assert stored(replace(again, image_id="sha256:other"), "import") == {"origin": "passed"}
     path.write_text("no JSON")
     assert stored(first, "image", "import") == {"labels": "passed", "origin": "failed"}
+
+
+def test_results_of_an_earlier_run_keep_its_name(tmp_path):
+    path = tmp_path / "t-gfx942.json"
+    store(path, image(check("passed", "labels", "image", run="1"), run="1"), ("image",))
+    store(path, image(check("passed", "origin", "import", run="2"), run="2"), ("import",))
+    kept = result_from_json(json.loads(path.read_text()))
+    assert ({one.id: one.run for one in kept.checks}, kept.run) == ({"labels": "1", "origin": "2"}, "2")
