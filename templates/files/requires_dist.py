@@ -3,7 +3,8 @@
 usage: requires_dist.py DISTRIBUTION NEW OLD...
 
 Replaces the requirement of DISTRIBUTION on any of OLD by one on the installed version of NEW, in its METADATA, and
-brings its RECORD up to date. Every other line stays: the parsed METADATA is compared before and after.
+brings its RECORD, where it has one, up to date. Every other line stays: the parsed METADATA is compared before and
+after. Where DISTRIBUTION is not installed there is nothing to do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import email.parser
 import hashlib
 import re
 import sys
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 
@@ -37,12 +38,27 @@ def parse(metadata: str, without: re.Pattern[str]) -> list[tuple[str, str]]:
     return [(key, value) for key, value in fields if not without.match(f"{key}: {value}")]
 
 
+def metadata_file(found: Distribution) -> Path:
+    """Its METADATA, or PKG-INFO as distributions' packages have it."""
+    site = Path(str(found.locate_file("")))
+    wanted = re.sub(r"[-_.]+", "_", found.metadata["Name"]).lower()
+    for folder in sorted((*site.glob("*.dist-info"), *site.glob("*.egg-info"))):
+        name = re.sub(r"[-_.]+", "_", folder.name.rpartition(".")[0].partition("-")[0]).lower()
+        for file in (folder / "METADATA", folder / "PKG-INFO"):
+            if name == wanted and file.is_file():
+                return file
+    raise SystemExit(f"{site} has no METADATA of {wanted}")
+
+
 def main() -> None:
     name, new, *old = sys.argv[1:]
-    found = distribution(name)
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        print(f"{name} is not installed: nothing requires another {new}")
+        return
     version = distribution(new).version
-    own = (f for f in found.files or () if f.name == "METADATA" and f.parent.suffix == ".dist-info")
-    path = Path(str(found.locate_file(min(own, key=lambda f: len(f.parts)))))
+    path = metadata_file(found)
     before = path.read_text(encoding="utf-8")
     after = rewritten(before, new, version, old)
     if after == before:
@@ -50,7 +66,10 @@ def main() -> None:
         return
     path.write_text(after, encoding="utf-8")
     digest = base64.urlsafe_b64encode(hashlib.sha256(after.encode()).digest()).rstrip(b"=").decode()
+    print(f"{name} {found.version} now requires {new}=={version}")
     record = path.with_name("RECORD")
+    if not record.exists():
+        return
     with record.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     for row in rows:
@@ -58,7 +77,6 @@ def main() -> None:
             row[1:] = [f"sha256={digest}", str(len(after.encode()))]
     with record.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, lineterminator="\n").writerows(rows)
-    print(f"{name} {found.version} now requires {new}=={version}")
 
 
 if __name__ == "__main__":

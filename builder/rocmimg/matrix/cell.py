@@ -37,6 +37,12 @@ class ResolvedComponent:
     """The component that ``source`` belongs to, where it is another's."""
 
     @property
+    def kernels(self) -> bool:
+        """Whether its shared objects hold GPU code that must be for the cell's archs."""
+        without = self.recipe.kernels_except.items()
+        return self.recipe.kernels and not any(self.options[option] == value for option, value in without)
+
+    @property
     def git(self) -> Git | None:
         """The repository that the sources come from; None where they come from elsewhere."""
         return self.source if isinstance(self.source, Git) else None

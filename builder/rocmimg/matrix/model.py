@@ -74,6 +74,7 @@ AptPackage = Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9.+:-]*(?:=[\w.+
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ModuleName = Annotated[str, _matches(re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"), "a Python module's name")]
 Distribution = Annotated[str, _matches(re.compile(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*"), "a Python distribution")]
+_FolderInside = Annotated[str, _matches(re.compile(r"\w[\w./+@-]*"), "a folder of the checkout", required=True)]
 OptionValue = bool | int | str | tuple[str, ...]
 
 
@@ -164,6 +165,12 @@ class Component(Model):
     """Python packages that its build needs: name -> version or bounds; laid over the recipe's own."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
     """Debian packages that the build of this component needs besides the recipe's own."""
+    runtime_apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
+    """Debian packages that it needs in the final image besides the recipe's own."""
+    build_env: Mapping[EnvName, Text] = {}
+    """Variables of its build, laid over those that the recipe sets: CFLAGS, a switch of its setup.py."""
+    submodules: Literal["all", "none", ""] | tuple[_FolderInside, ...] = ""
+    """Which of its repository's submodules are fetched: all, none, or the paths of some; empty for the recipe's way."""
     requires: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
     """Capabilities of this component that the image must have, as dotted names."""
 

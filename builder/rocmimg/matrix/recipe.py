@@ -101,15 +101,14 @@ class Recipe(Model):
     install: tuple[Install, ...] = ()
     """How it can be installed; the first is the default."""
     when: str = ""
-    """The flag that switches the component on: off where it is false or `none`; always on when empty."""
+    """The flag that switches the component on, its own or another recipe's: off where it is false or `none`; always on
+    when empty."""
     foundation: bool = False
     """Whether it is part of the base stage, so that every other stage starts from it; it has no stage of its own."""
     provides: tuple[Distribution, ...] = ()
     """Python distributions that it installs instead of the base's, and that nothing installed later may replace."""
     paths: tuple[str, ...] = ()
     """What it writes in the final image besides its checkout and module; fields: {directory} and its options."""
-    files: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z]+$")], ...] = ()
-    """Files of `templates/files` that its steps mount."""
     tools: Mapping[Distribution, VersionSpec] = {}
     """Python packages that its build needs: name -> version or bounds."""
     flags: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Declaration] = {}
@@ -123,6 +122,8 @@ class Recipe(Model):
     """Runtime environment that it contributes."""
     kernels: bool = False
     """Whether its shared objects hold GPU code that must be for the cell's archs."""
+    kernels_except: Mapping[str, OptionValue] = {}
+    """Options with which they do not."""
     framework: bool = False
     """Whether it uses the other components: its sources are held against theirs before a build."""
     prebuilt: str = ""
@@ -167,19 +168,6 @@ class Catalogue:
         if name not in self._recipes:
             node = read_yaml(self._paths[name], self.shown(name))
             recipe = validate(Recipe, node)
-            for file in recipe.files:
-                if self.file(file) is None:
-                    raise ConfigError(
-                        f"there is no file {file}",
-                        why=f"looked in files/ of {' and '.join(map(str, self.folders))}",
-                        position=node.find(("files",)).position,
-                    )
-            if recipe.when and recipe.when not in recipe.flags:
-                raise ConfigError(
-                    f"`when` names {recipe.when}, which the recipe does not declare",
-                    next_step="declare it under `flags`",
-                    position=node.find(("when",)).position,
-                )
             self._recipes[name] = recipe.model_copy(update={"name": name})
         return self._recipes[name]
 
@@ -192,7 +180,7 @@ class Catalogue:
 
     def declaring(self, flag: str) -> tuple[str, ...]:
         """Recipes that take ``flag``."""
-        return tuple(name for name in self.names if flag in self[name].flags)
+        return tuple(name for name in self.names if flag in self[name].flags or flag == self[name].when)
 
     def flags(self) -> Mapping[str, Declaration]:
         """Every flag of every recipe.
@@ -215,6 +203,13 @@ class Catalogue:
                         next_step="make both declarations the same",
                         position=Position(self.shown(name)),
                     )
+        for name in self.names:
+            if self[name].when and self[name].when not in found:
+                raise ConfigError(
+                    f"`when` names {self[name].when}, which no recipe declares",
+                    next_step="declare it under `flags`",
+                    position=self.position(name, ("when",)),
+                )
         return {flag: declaration for flag, (_, declaration) in found.items()}
 
     def position(self, name: str, path: tuple[str, ...]) -> Position:

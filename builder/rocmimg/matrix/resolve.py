@@ -72,10 +72,13 @@ def resolve_cell(
 
 
 def _flags(config: CellConfig, node: Node, catalogue: Catalogue) -> Mapping[str, bool | int | str]:
+    known = catalogue.flags()
     declared: dict[str, Declaration] = {}
     for name, component in config.components.items():
-        declared |= catalogue[recipe_name(name, component, node, catalogue)].flags
-    known = catalogue.flags()
+        recipe = catalogue[recipe_name(name, component, node, catalogue)]
+        declared |= recipe.flags
+        if recipe.when:
+            declared[recipe.when] = known[recipe.when]
     found: dict[str, bool | int | str] = {name: _atom(declared[name].default) for name in declared}
     errors: list[ConfigError] = []
     for name, value in config.flags.items():

@@ -7,14 +7,13 @@ bytes stops there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix import load
-from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.matrix.history import at_commit, bring_folders
 from rocmimg.matrix.validate import did_you_mean
 from rocmimg.plan.make import make_plan
@@ -55,10 +54,18 @@ def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...
             )
     seeds: dict[str, dict[str, str]] = {}
     for image in plan.images:
-        seeds[image.id] = {
-            stage_of(component, image.stages): f"component {component.shared_with or component.name} changed"
+        changed = [
+            (component, component.shared_with or component.name)
             for component in image.cell.components
             if component.name in components or component.shared_with in components
+        ]
+        fetched = {f"{owner}-source": owner for _, owner in changed}
+        seeds[image.id] = {
+            stage: f"component {owner} changed"
+            for stage, owner in (
+                *((stage.name, fetched[stage.name]) for stage in image.stages if stage.name in fetched),
+                *((stage_of(component, image.stages), owner) for component, owner in changed),
+            )
         }
     return _spread(plan, seeds)
 
@@ -109,33 +116,15 @@ def _spread(plan: Plan, seeds: Mapping[str, Mapping[str, str]]) -> tuple[Rebuild
         if image.needs and found[image.needs].stages:
             own.setdefault("base", f"cell {image.needs} is rebuilt")
         reasons: dict[str, str] = {}
-        uses = _uses(image)
-        # Components come after those that they need, so one pass in this order is enough.
-        order = ["base", *(component.name for component in image.cell.components), "final"]
-        for stage in order:
-            cause = next((used for used in uses.get(stage, ()) if used in reasons), None)
-            if stage in own or cause:
-                reasons[stage] = own.get(stage) or ("base is rebuilt" if cause == "base" else f"it uses {cause}")
+        for stage in image.stages:  # each comes after those that it uses
+            cause = next((used for used in stage.uses if used in reasons), None)
+            if stage.name in own or cause:
+                why = f"{cause} is rebuilt" if cause in ("base", "toolchain") else f"it uses {cause}"
+                reasons[stage.name] = own.get(stage.name) or why
         names = [stage.name for stage in image.stages]
         found[image.id] = Rebuild(
             id=image.id,
-            stages={name: reasons[name] for name in names if name in reasons},
+            stages=reasons,
             kept=tuple(name for name in names if name not in reasons),
         )
     return tuple(found.values())
-
-
-def _uses(image: ImagePlan) -> dict[str, tuple[str, ...]]:
-    """Each stage and the stages that it starts from or takes from."""
-    cell = image.cell
-    built = {stage.name for stage in image.stages}
-    uses = {
-        component.name: ("base", *_names(cell.needs(component), built))
-        for component in cell.components
-        if component.name in built
-    }
-    return {**uses, "final": ("base", *_names(cell.components, built))}
-
-
-def _names(components: Iterable[ResolvedComponent], built: set[str]) -> list[str]:
-    return [component.name for component in components if component.name in built]

@@ -71,13 +71,11 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
                 context += files
             stage = stage_of(component, rendered.stages)
             inputs.append(Input(kind="source", name=component.name, stage=stage, sha256=sources[prefix]))
-    users = {
-        (name, stage_of(component, rendered.stages)) for component in cell.components for name in component.recipe.files
-    }
+    users = {(name, stage.name) for stage in rendered.stages for name in stage.files}
     programs: dict[str, bytes] = {}
     for name, stage in sorted(users):
         path = matrix.catalogue.file(name)
-        assert path is not None, "the catalogue has looked"  # noqa: S101
+        assert path is not None, "rendering has looked"  # noqa: S101
         programs[name] = path.read_bytes()
         inputs.append(Input(kind="file", name=name, stage=stage, sha256=hashlib.sha256(programs[name]).hexdigest()))
     context += [ContextFile(path=f"{FILES}/{name}", data=data) for name, data in programs.items()]

@@ -10,9 +10,10 @@ from jinja2 import StrictUndefined
 
 from rocmimg.errors import ConfigError
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.recipe import Catalogue
 from rocmimg.render import network
 from rocmimg.render.environment import render_template
-from rocmimg.render.quoting import Quoted
+from rocmimg.render.quoting import Quoted, UnquotedValue, word
 
 ROOTFS: Final = "rootfs.tar"
 """Where a rootfs base lies in the build context."""
@@ -22,7 +23,9 @@ FILES: Final = ".rocmimg/files"
 """Folder of the recipes' files in the build context."""
 MANIFEST: Final = ".rocmimg/manifest.json"
 """Where the image's description of itself lies in the build context."""
-_RESERVED: Final = frozenset({"base", "final", "scratch"})
+CONSTRAINTS: Final = "/etc/rocmimg/constraints.txt"
+"""Where an image has the distributions that pip may not replace."""
+_RESERVED: Final = frozenset({"base", "final", "scratch", "toolchain"})
 
 
 class _Components(dict[str, ResolvedComponent]):
@@ -34,10 +37,28 @@ class _Components(dict[str, ResolvedComponent]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The part of a Dockerfile that belongs to one component, or to the base or the final image."""
+    """The part of a Dockerfile that belongs to one component or shared source, or to base, toolchain or final image."""
 
     name: str
     text: str
+    uses: tuple[str, ...] = ()
+    """Stages that it starts from or takes from."""
+    files: tuple[str, ...] = ()
+    """Programs of ``templates/files`` that its steps mount."""
+
+
+class _Mounted:
+    """For templates: where a program of ``templates/files`` lies in the build context. Remembers what was asked for."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.names: set[str] = set()
+
+    def __call__(self, name: str) -> Quoted:
+        if self._catalogue.file(name) is None:
+            raise UnquotedValue(f"there is no {name} in files/ of {' and '.join(map(str, self._catalogue.folders))}")
+        self.names.add(name)
+        return word(f"{FILES}/{name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +79,9 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         ConfigError: a component has the name of a stage that every Dockerfile has.
     """
     base = matrix.base_reference(cell, rootfs=rootfs)
+    constrained = bool(cell.config.keep or any(c.recipe.provides for c in cell.components))
+    compiles = any(c.recipe.apt.build for c in cell.components)
+    stage_base = "toolchain" if constrained or compiles else "base"
     shared: dict[str, Any] = {
         "cell": cell,
         "config": cell.config,
@@ -68,8 +92,10 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "workdir": cell.config.workdir,
         "components": _Components({component.recipe.name: component for component in cell.components}),
         "kept": cell.kept,
-        "constrained": bool(cell.config.keep or any(c.recipe.provides for c in cell.components)),
-        "files_folder": FILES,
+        "constrained": constrained,
+        "constraints": CONSTRAINTS,
+        "compiles": compiles,
+        "stage_base": stage_base,
         "manifest": MANIFEST,
         "network_mount": network.MOUNT if network.is_set(cell.config.network) else None,
         "network_folder": network.FOLDER,
@@ -78,6 +104,9 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
     foundations: list[Quoted] = []
     installs: list[Quoted] = []
     folders = matrix.catalogue.folders
+    in_base, in_final = _Mounted(matrix.catalogue), _Mounted(matrix.catalogue)
+    shared_sources = _shared_sources(cell)
+    built: set[str] = set()
     for component in cell.components:
         if component.name in _RESERVED:
             raise ConfigError(
@@ -93,22 +122,42 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
             "archs": component.archs,
             "gpu_archs": ";".join(component.archs),
             "source_folder": source_folder(cell, component),
+            "source_stage": shared_sources.get(component.name),
         }
         template = f"components/{component.recipe.name}.j2"
-        install = Quoted(_tidy(render_template(folders, template, values | {"part": "install"})))
-        if component.recipe.foundation:
+        recipe = component.recipe
+        of_install = values | {"part": "install", "mounted": in_base if recipe.foundation else in_final}
+        install = Quoted(_tidy(render_template(folders, template, of_install)))
+        if recipe.foundation:
             foundations.append(install)
             continue
-        stages.append(
-            Stage(name=component.name, text=_tidy(render_template(folders, template, values | {"part": "stage"})))
-        )
         installs.append(install)
+        mounted = _Mounted(matrix.catalogue)
+        text = _tidy(render_template(folders, template, values | {"part": "stage", "mounted": mounted}))
+        if not text:
+            continue
+        if (source := shared_sources.get(component.name)) and source not in built:
+            sharing = [name for name, other in shared_sources.items() if other == source]
+            fetched = _Mounted(matrix.catalogue)
+            of_source = values | {"sharing": sharing, "mounted": fetched}
+            part = _tidy(render_template(folders, "source.j2", of_source))
+            stages.append(Stage(name=source, text=part, uses=(stage_base,), files=tuple(sorted(fetched.names))))
+            built.add(source)
+        uses = [stage_base, source, *(need.name for need in cell.needs(component) if need.name in built)]
+        files = tuple(sorted(mounted.names))
+        stages.append(Stage(name=component.name, text=text, uses=tuple(filter(None, uses)), files=files))
+        built.add(component.name)
     assembly = shared | {"foundations": foundations, "installs": installs, "env": cell.runtime_env}
-    parts = {part: _tidy(render_template(folders, f"{part}.j2", assembly)) for part in ("base", "final")}
+    base_text = _tidy(render_template(folders, "base.j2", assembly | {"mounted": in_base}))
+    final_text = _tidy(render_template(folders, "final.j2", assembly | {"mounted": in_final}))
+    if stages and stage_base == "toolchain":
+        text = _tidy(render_template(folders, "toolchain.j2", shared | {"mounted": in_base}))
+        stages.insert(0, Stage(name="toolchain", text=text, uses=("base",)))
+    taken = ("base", *(component.name for component in cell.components if component.name in built))
     ordered = (
-        Stage(name="base", text=parts["base"]),
-        *(stage for stage in stages if stage.text),
-        Stage(name="final", text=parts["final"]),
+        Stage(name="base", text=base_text, files=tuple(sorted(in_base.names))),
+        *stages,
+        Stage(name="final", text=final_text, uses=taken, files=tuple(sorted(in_final.names))),
     )
     header = _tidy(render_template(folders, "header.j2", shared))
     text = "\n".join(part for part in (header, *(stage.text for stage in ordered)) if part)
@@ -118,6 +167,21 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
 def source_folder(cell: Cell, component: ResolvedComponent) -> str | None:
     """Where a component's local sources lie in the build context; None for git. Components of one source share it."""
     return f"{SOURCES}/{cell.source_owner(component)}" if component.local else None
+
+
+def _shared_sources(cell: Cell) -> dict[str, str]:
+    """Component -> the stage that has its checkout, for components that share one repository's commit and folder."""
+    found: dict[str, str] = {}
+    for component in cell.components:
+        same = [
+            other
+            for other in cell.components
+            if other.git and (other.git, other.directory) == (component.git, component.directory)
+        ]
+        if len(same) > 1:
+            owner = next((other for other in same if not other.shared_with), same[0])
+            found[component.name] = f"{owner.name}-source"
+    return found
 
 
 def _tidy(text: str) -> str:

@@ -13,7 +13,7 @@ import jinja2
 from rocmimg.errors import Position, TemplateError
 from rocmimg.matrix.recipe import builtin_templates
 from rocmimg.paths import cache_dir
-from rocmimg.render.quoting import FILTERS, QuotingContext, UnquotedValue, require_quoted
+from rocmimg.render.quoting import FILTERS, QuotingContext, UnquotedValue, absolute, require_quoted
 
 
 @lru_cache(maxsize=8)
@@ -35,6 +35,7 @@ def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     )
     env.context_class = QuotingContext
     env.filters.update(FILTERS)
+    env.tests["absolute"] = absolute
     return env
 
 

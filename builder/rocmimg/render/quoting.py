@@ -17,6 +17,7 @@ from typing import Any, Final
 from jinja2.runtime import BlockReference, Context, Macro
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_./:@%+,=~^-]+")
+_FILL: Final = 116
 _LINE_BREAK: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -73,9 +74,38 @@ def words(values: Iterable[object]) -> Quoted:
     return Quoted(" ".join(sh(value) for value in values))
 
 
-def requirements(packages: Mapping[str, str]) -> Quoted:
-    """Python packages with their versions or bounds as words of pip's command line."""
-    return words(f"{name}{spec if spec[:1] in '<>=!~' else '==' + spec}" for name, spec in packages.items())
+def fill(values: Iterable[object], column: int) -> Quoted:
+    """Words for the shell of a RUN behind a line that ends at ``column``: on that line, or on as many as they need."""
+    if len(line := f" {words(values := list(values))}") + column <= _FILL:
+        return Quoted(line)
+    lines = [""]
+    for value in map(sh, values):
+        if len(lines) == 1 or len(f"{lines[-1]} {value}") > _FILL:
+            lines.append(f"       {value}")
+        else:
+            lines[-1] += f" {value}"
+    return Quoted(" \\\n ".join(lines))
+
+
+def one_line(text: str) -> str:
+    """A RUN of two lines as one, where that fits; for ``filter`` blocks."""
+    joined = text.replace(" \\\n    ", " ")
+    return joined if joined.strip().count("\n") == 0 and len(joined.strip()) <= _FILL + 4 else text
+
+
+def absolute(value: object) -> bool:
+    """Whether ``value`` is an absolute path; for ``select``."""
+    return str(value).startswith("/")
+
+
+def requirements(packages: Mapping[str, str]) -> tuple[str, ...]:
+    """Python packages with their versions or bounds as pip takes them; for ``words`` or ``fill``."""
+    return tuple(f"{name}{spec if spec[:1] in '<>=!~' else '==' + spec}" for name, spec in packages.items())
+
+
+def prepend(value: object, prefix: str) -> str:
+    """``prefix`` before ``value``; for ``words`` or ``fill``."""
+    return f"{prefix}{value}"
 
 
 def word(value: object) -> Quoted:
@@ -114,7 +144,10 @@ def comment(value: object) -> Quoted:
 FILTERS: Final = {
     "sh": sh,
     "words": words,
+    "fill": fill,
+    "one_line": one_line,
     "requirements": requirements,
+    "prepend": prepend,
     "word": word,
     "env": env,
     "exec_form": exec_form,

@@ -163,6 +163,7 @@ targets:
       aiter: {{repo: "{tmp}/aiter", ref: v1, requires: [aiter.x]}}
       vllm: {{source: "local:fw", install: wheel}}
       rust: {{}}
+      triton-kernels: {{source: "local:fw"}}
 """
 
 

@@ -1,13 +1,14 @@
 """The step that fetches sources, run by a real shell on a real repository."""
 
 import re
+import shlex
 import subprocess
 
 import pytest
 
 from rocmimg.render import render
 
-from .conftest import stage
+from .conftest import ROOT, stage
 
 MATRIX = """
     targets:
@@ -66,17 +67,22 @@ def fetch(repo, load_matrix, tmp_path):
     def run(source):
         text = MATRIX.format(workdir=tmp_path / "work", repo=folder, source=source.format(**commits))
         matrix = load_matrix(text)
-        (step,) = re.findall(
-            r"^RUN (git init.*?)\n\n", stage(render(matrix, matrix.cells[0]), "aiter"), re.DOTALL | re.MULTILINE
+        (words,) = re.findall(
+            r"bash /run/rocmimg/fetch\.sh (.*?)\n(?=[#A-Z])",
+            stage(render(matrix, matrix.cells[0]), "aiter").replace("\\\n", ""),
+            re.DOTALL,
         )
         (tmp_path / ".gitconfig").write_text('[protocol "file"]\n\tallow = always\n')
-        script = "sleep() { :; }\n" + step.replace("\\\n", "")
+        checkout = tmp_path / "work/aiter"
+        checkout.mkdir(parents=True)
+        (tmp_path / "sleep").write_text("#!/bin/sh\n")
+        (tmp_path / "sleep").chmod(0o755)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            ["bash", ROOT / "templates/files/fetch.sh", *shlex.split(words)],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)},
+            cwd=checkout,
             check=False,
         )
-        checkout = tmp_path / "work/aiter"
         return {path.name for path in checkout.iterdir()} - {".git"} if done.returncode == 0 else None
 
     return run

@@ -23,6 +23,7 @@ CANDIDATES = (
     "v9",
     "3.9",
     "A=B",
+    "--with=x",
     "x==1",
     "ABCD",
     "https://else/where",

@@ -28,7 +28,23 @@ class TestEveryCell:
         assert set(re.findall(r"gfx[0-9]+[a-z]?", dockerfiles[cell].text)) <= set(production.cell(cell).archs)
 
     def test_constrains_pip_before_any_component(self, cell, dockerfiles):
-        assert "ENV PIP_CONSTRAINT=/etc/rocmimg/constraints.txt" in stage(dockerfiles[cell], "base")
+        for name, word in (("base", "ARG "), ("toolchain", "    "), ("final", "ARG ")):
+            assert f"\n{word}PIP_CONSTRAINT=/etc/rocmimg/constraints.txt\n" in stage(dockerfiles[cell], name)
+
+    def test_its_lines_fit_a_screen_and_hold_one_assignment(self, cell, dockerfiles):
+        for line in dockerfiles[cell].text.splitlines():
+            assert len(line) <= 120, line
+            assert not re.search(r"(?<![\w-])[A-Z][A-Z0-9_]+=\S* [A-Z][A-Z0-9_]+=", line), line
+            assert line != "ENV \\"
+
+    def test_a_step_that_reaches_the_network_has_its_settings(self, cell, changed):
+        text = changed(cell, "network.http_proxy=http://proxy:3128").text
+        for line in instructions(text):
+            fetches = re.search(
+                r"apt-get|curl |fetch\.sh|pip (install|download)(?!.* --no-index)|cargo|maturin|rustup", line
+            )
+            if line.startswith("RUN") and fetches:
+                assert ". /run/rocmimg/network/env" in line, line
 
     def test_every_editable_install_is_compat(self, cell, dockerfiles):
         for line in instructions(dockerfiles[cell].text):
@@ -46,15 +62,16 @@ class TestEveryCell:
     def test_decides_nothing_in_the_shell(self, cell, dockerfiles, production):
         text = dockerfiles[cell].text
         assert not [flag for flag in production.catalogue.flags() if flag in text]
-        assert not re.search(r"\bcase\b|\bARG\b", text)
+        assert not re.search(r"\bcase\b", text)
+        assert set(re.findall(r"\bARG (\w+)", text)) == {"DEBIAN_FRONTEND", "PIP_CONSTRAINT"}
 
     def test_swallows_no_failure(self, cell, dockerfiles):
         assert "|| true" not in dockerfiles[cell].text
 
     def test_retries_what_it_fetches(self, cell, dockerfiles):
+        assert "Acquire::Retries" in stage(dockerfiles[cell], "base")
         for line in instructions(dockerfiles[cell].text):
-            for fetch in re.finditer(r"git (fetch|clone|submodule update)", line):
-                assert line.rfind("for wait in", 0, fetch.start()) > line.rfind("done", 0, fetch.start()), line
+            assert not re.search(r"git (fetch|clone|submodule update)", line), "fetch.sh does that"
             assert line.count("curl --") == line.count("--retry-all-errors")
 
     def test_takes_no_toolchain_along(self, cell, dockerfiles):
@@ -62,28 +79,29 @@ class TestEveryCell:
 
     def test_every_stage_is_used(self, cell, dockerfiles):
         names = [part.name for part in dockerfiles[cell].stages if part.name not in ("base", "final")]
-        used = set(re.findall(r"from=([\w.-]+)", dockerfiles[cell].text))
-        assert set(names) == used
+        used = set(re.findall(r"from=([\w.-]+)|^FROM ([\w-]+) AS", dockerfiles[cell].text, re.MULTILINE))
+        assert set(names) <= {name for pair in used for name in pair}
 
     def test_a_stage_is_defined_before_it_is_used(self, cell, dockerfiles):
         for index, part in enumerate(dockerfiles[cell].stages):
             before = {earlier.name for earlier in dockerfiles[cell].stages[:index]}
             assert set(re.findall(r"from=([\w.-]+)", part.text)) <= before
+            assert set(part.uses) <= before
 
 
 @pytest.mark.parametrize("cell", [cell for cell in SGLANG if "gfx1250" not in cell])
 def test_aiter_is_compiled_for_the_cell_and_nothing_else(cell, dockerfiles, production):
     arch = production.cell(cell).arch
-    assert f"RUN PREBUILD_KERNELS=1 GPU_ARCHS={arch} AITER_USE_SYSTEM_TRITON=1 python3 setup.py build_ext" in stage(
-        dockerfiles[cell], "aiter"
-    )
+    text = stage(dockerfiles[cell], "aiter")
+    build = next(line for line in instructions(text) if "setup.py build_ext --inplace" in line)
+    assert build.split()[1:4] == [f"GPU_ARCHS={arch}", "AITER_USE_SYSTEM_TRITON=1", "PREBUILD_KERNELS=1"]
 
 
 def test_gfx1250_has_an_aiter_of_its_own(dockerfiles):
     text = stage(dockerfiles["rocm1000-gfx1250"], "aiter")
     assert "a6d2b564fd671724a3720b8edf70e8d674e4d694" in text
-    reverts = re.search(r"git revert --no-commit ([0-9a-f ]+)", text)
-    assert [commit[:9] for commit in reverts[1].split()] == ["8d581370b", "79c11b677", "1ecb760a5", "e708f6c15"]
+    reverts = re.findall(r"revert=([0-9a-f]{40})", text)
+    assert [commit[:9] for commit in reverts] == ["8d581370b", "79c11b677", "1ecb760a5", "e708f6c15"]
     assert "PREBUILD_KERNELS=1" not in text
     assert "ENABLE_CK=0" in stage(dockerfiles["rocm1000-gfx1250"], "final")
 
@@ -98,7 +116,8 @@ class TestLlvm:
         rendered = changed("rocm720-gfx942", "flags.BUILD_LLVM=true")
         text = stage(rendered, "aiter")
         assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
-        assert "HIP_CLANG_PATH=/opt/llvm/bin python3 setup.py build_ext" in text
+        build = next(line for line in instructions(text) if "setup.py build_ext" in line)
+        assert "HIP_CLANG_PATH=/opt/llvm/bin" in build.split()
         assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in stage(rendered, "final")
 
     def test_on_without_prebuilt_kernels_the_image_still_has_it_for_later(self, changed):
@@ -112,20 +131,21 @@ class TestTorch:
         rendered = dockerfiles["rocm724-gfx942"]
         base = stage(rendered, "base")
         assert base.index("torch==2.11.0+rocm7.2") < base.index("PIP_CONSTRAINT")
-        assert all(part.text.count("FROM base AS") == 1 for part in rendered.stages if part.name != "base")
+        assert stage(rendered, "toolchain").count("FROM base AS") == 1
+        assert all(part.uses[0] == "toolchain" for part in rendered.stages[2:-1])
 
     def test_a_replaced_triton_is_free_in_the_base_and_kept_from_its_install_on(self, dockerfiles):
         rendered = dockerfiles["rocm720-gfx942"]
-        assert "for name in torch torchvision torchaudio; do" in stage(rendered, "base")
+        assert "constraints.py hold torch torchvision torchaudio\n" in stage(rendered, "base")
         final = stage(rendered, "final")
         order = [
             final.index(text)
-            for text in ("pip uninstall --yes triton", "for name in triton ", "requires_dist.py", "# aiter")
+            for text in ("pip uninstall --yes triton", "hold triton ", "requires_dist.py torch", "# aiter")
         ]
         assert order == sorted(order)
 
     def test_a_triton_of_the_base_is_kept(self, dockerfiles):
-        assert "for name in torch torchvision torchaudio triton " in stage(dockerfiles["rocm700-gfx942"], "base")
+        assert "hold torch torchvision torchaudio triton " in stage(dockerfiles["rocm700-gfx942"], "base")
 
     def test_torch_from_source_is_in_those_stages_that_compile_against_it(self, dockerfiles):
         rendered = dockerfiles["vllm-base-all"]
@@ -147,9 +167,11 @@ class TestSglang:
         assert f"--editable '{extras}'" in stage(dockerfiles[cell], "final")
 
     def test_its_kernels_and_gateway_have_its_pin(self, changed):
-        text = changed("rocm720-gfx942", "components.sglang.ref=v9").text
-        assert text.count("origin v9 ") == 3
-        assert "v0.5.17" not in text
+        rendered = changed("rocm720-gfx942", "components.sglang.ref=v9")
+        assert rendered.text.count("sglang.git v9\n") == 1, "fetched once"
+        assert "v0.5.17" not in rendered.text
+        for name in ("sglang", "sgl-kernel", "sgl-gateway"):
+            assert "COPY --from=sglang-source /sgl-workspace/sglang" in stage(rendered, name)
 
     def test_all_three_come_from_a_local_checkout(self, production, tmp_path):
 
@@ -159,7 +181,7 @@ class TestSglang:
         local = parse_set(f"components.sglang.source=local:{tmp_path}/sglang")
         matrix = load(production.path, sets=[local], selection=Selection(ids=(cell,)))
         image = make_plan(matrix, [cell])[cell]
-        assert image.dockerfile.count("/sgl-workspace/sglang\n") >= 3
+        assert len(re.findall(r"^COPY sources/\S+ /sgl-workspace/sglang$", image.dockerfile, re.MULTILINE)) == 3
         assert "sgl-project" not in image.dockerfile
         assert {"source of sglang", "source of sgl-kernel", "source of sgl-gateway"} <= set(image.named_inputs)
         assert len([file for file in image.context if file.path.startswith("sources/")]) == 1, "travels once"
@@ -183,14 +205,14 @@ class TestVllm:
 
     def test_components_are_compiled_for_the_gpus_that_they_support(self, dockerfiles):
         rendered = dockerfiles["vllm-base-all"]
-        assert "GPU_ARCHS='gfx90a;gfx942;gfx950' " in stage(rendered, "flash-attention")
-        assert "GPU_ARCHS='gfx942;gfx950' " in stage(rendered, "aiter")
+        assert "GPU_ARCHS='gfx90a;gfx942;gfx950'" in stage(rendered, "flash-attention")
+        assert "GPU_ARCHS='gfx942;gfx950'" in stage(rendered, "aiter")
         assert "gfx1201" in stage(rendered, "pytorch")
 
 
 def test_a_dependency_that_brings_cuda_fails_the_build(dockerfiles):
     for rendered in dockerfiles.values():
-        assert "grep -i -E '^(nvidia|cuda|cufile)-' /tmp/installed.txt" in stage(rendered, "final")
+        assert "constraints.py check" in stage(rendered, "final")
 
 
 class TestExamples:
@@ -206,7 +228,7 @@ class TestExamples:
         suffixes = ("rocm700-mi30x", "rocm700-mi35x", "rocm720-mi30x", "rocm720-mi35x")
         assert tags == {f"lmsysorg/sglang:v0.5.10-{suffix}" for suffix in suffixes}
         for image in make_plan(matrix, [cell.id for cell in matrix.cells]).images:
-            assert "origin v0.1.11.post1 " in image.dockerfile
+            assert "aiter.git v0.1.11.post1\n" in image.dockerfile
             assert image.dockerfile.count("editable_mode=compat --editable") == 2
 
     def test_a_project_of_its_own_brings_recipe_and_blocks(self):

@@ -151,16 +151,21 @@ def test_a_need_that_is_switched_off_is_no_error(load_matrix):
 
 def test_a_toolchain_that_is_missing_is_named(load_matrix):
     matrix = load_matrix(HEAD + "    components:\n      sglang: {repo: 'https://host/s.git', ref: v1}\n")
-    with pytest.raises(TemplateError, match=r"macros.j2:\d+: .* uses 'rust', which the cell does not have"):
+    with pytest.raises(TemplateError, match=r"component.j2:\d+: .* uses 'rust', which the cell does not have"):
         render(matrix, matrix.cells[0])
 
 
 def test_a_recipe_with_a_missing_file(load_matrix, tmp_path):
     folder = tmp_path / "templates/components"
     folder.mkdir(parents=True)
-    (folder / "mine.yaml").write_text("description: mine\nsources: [none]\nfiles: [gone.py]\n")
-    with pytest.raises(ConfigError, match=r"mine.yaml:3: there is no file gone.py"):
-        load_matrix(HEAD + "    components:\n      mine: {}\n")
+    (folder / "mine.yaml").write_text("description: mine\nsources: [none]\n")
+    (folder / "mine.j2").write_text(
+        '{% import "macros.j2" as m with context %}\n'
+        '{% call m.run(network=false, files=["gone.py"]) %}\nx\n{% endcall %}\n'
+    )
+    matrix = load_matrix(HEAD + "    components:\n      mine: {}\n")
+    with pytest.raises(TemplateError, match=r"there is no gone.py in files/ of"):
+        render(matrix, matrix.cells[0])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What the Dockerfile of a cell says."""
 
+import re
+
 import pytest
 
 from rocmimg.errors import ConfigError, TemplateError
@@ -19,6 +21,11 @@ MATRIX = """
 """
 
 
+def steps(text):
+    """Every instruction on one line."""
+    return [re.sub(r" +", " ", step).strip() for step in re.split(r"\n(?=[A-Z#])", text.replace("\\\n", " "))]
+
+
 @pytest.fixture
 def dockerfile(load_matrix):
     def text(*sets, matrix=MATRIX):
@@ -31,14 +38,14 @@ def dockerfile(load_matrix):
 class TestAiter:
     def test_all_kernels_are_built_for_exactly_the_cells_archs(self, dockerfile):
         text = dockerfile()
-        (build,) = (line for line in text.splitlines() if "setup.py build_ext --inplace" in line)
-        assert "PREBUILD_KERNELS=1 GPU_ARCHS='gfx942;gfx950' " in build
+        (build,) = (step for step in steps(text) if "setup.py build_ext --inplace" in step)
+        assert {"PREBUILD_KERNELS=1", "GPU_ARCHS='gfx942;gfx950'", "PIP_NO_INDEX=1"} <= set(build.split())
         assert "HIP_CLANG_PATH" not in text
 
     def test_with_an_llvm_of_its_own_that_compiler_builds_them(self, dockerfile):
         text = dockerfile("flags.BUILD_LLVM=1")
-        (build,) = (line for line in text.splitlines() if "setup.py build_ext --inplace" in line)
-        assert "HIP_CLANG_PATH=/opt/llvm/bin" in build
+        (build,) = (step for step in steps(text) if "setup.py build_ext --inplace" in step)
+        assert "HIP_CLANG_PATH=/opt/llvm/bin" in build.split()
         assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
         assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in text
 
@@ -48,16 +55,15 @@ class TestAiter:
         assert "PREBUILD_KERNELS=1" not in text
 
     def test_an_editable_install_is_compat_and_is_looked_up_from_the_work_directory(self, dockerfile):
-        lines = dockerfile().splitlines()
-        install = next(i for i, line in enumerate(lines) if "--editable" in line)
-        assert "--config-settings editable_mode=compat --editable ." in lines[install]
-        assert lines[install + 1].startswith("RUN cd /sgl-workspace")
-        assert "find_spec" in "".join(lines[install + 1 :])
+        (install,) = (step for step in steps(dockerfile()) if "--editable" in step)
+        assert "--config-settings editable_mode=compat --editable . " in install
+        assert install.endswith("&& cd /sgl-workspace && python3 /run/rocmimg/find_modules.py aiter")
 
     def test_a_wheel_is_built_in_its_stage_and_installed_once(self, dockerfile):
         text = dockerfile("components.aiter.install=wheel")
         stage, final = text.split("FROM base AS final")
-        assert "pip wheel" in stage
+        (build,) = (step for step in steps(stage) if "setup.py bdist_wheel --dist-dir /wheels" in step)
+        assert "PREBUILD_KERNELS=1" in build.split()
         assert "--editable" not in text
         assert "--mount=type=bind,from=aiter,source=/wheels" in final
 
@@ -75,18 +81,27 @@ class TestFlags:
 def test_a_local_source_is_copied_instead_of_cloned(dockerfile):
     text = dockerfile("components.aiter.source=local:../aiter")
     assert "COPY sources/aiter /sgl-workspace/aiter" in text
-    assert "git" not in text
+    assert "fetch.sh" not in text
 
 
-def test_a_pin_is_fetched_and_checked_out(dockerfile):
-    text = dockerfile()
-    assert "origin v0.1.11.post1" in text
-    assert "git checkout --quiet --force --detach FETCH_HEAD" in text
+def test_a_pin_is_fetched_with_its_submodules_unless_the_row_says_otherwise(dockerfile):
+    assert "fetch.sh https://example.org/aiter.git v0.1.11.post1\n" in dockerfile()
+    some = dockerfile("components.aiter.submodules=[3rdparty/one, two]")
+    assert "aiter.git v0.1.11.post1 submodules=3rdparty/one,two\n" in some
+    assert "aiter.git v0.1.11.post1 submodules=none\n" in dockerfile("components.aiter.submodules=none")
+
+
+def test_a_row_gives_a_component_variables_and_packages(dockerfile):
+    text = dockerfile("components.aiter.build_env.CFLAGS=-O1 -g", "components.aiter.runtime_apt=[libfoo1]")
+    stage, final = text.split("FROM base AS final")
+    assert "    CFLAGS='-O1 -g' \\\n" in stage
+    assert "install -y --no-install-recommends libfoo1 \\" in final
+    assert "libfoo1" not in stage
 
 
 def test_network_settings_are_mounted_where_something_is_fetched(dockerfile):
     plain, behind_proxy = dockerfile(), dockerfile("network.http_proxy=http://proxy:3128")
-    assert "/run/rocmimg" not in plain
+    assert "/run/rocmimg/network" not in plain
     fetches = [line for line in behind_proxy.splitlines() if line.startswith("RUN --mount=type=bind,source=.rocmimg")]
     assert len(fetches) >= 2
     assert "proxy:3128" not in behind_proxy
@@ -103,7 +118,7 @@ class TestProjectTemplates:
         text = render(matrix, matrix.cells[0]).text
         assert "RUN make 'gfx942;gfx950'" in text
         assert "setup.py build_ext" not in text
-        assert "FETCH_HEAD" in text
+        assert "fetch.sh" in text
 
     def test_a_recipe_of_the_project(self, load_matrix, tmp_path):
         components = tmp_path / "templates" / "components"
@@ -118,7 +133,7 @@ class TestProjectTemplates:
         )
         rendered = render(matrix, matrix.cells[0])
         assert "RUN install-mine" in rendered.text
-        assert "ARCHS=gfx942\n" in rendered.text
+        assert "ENV ARCHS=gfx942\n" in rendered.text
         assert [stage.name for stage in rendered.stages] == ["base", "final"]
 
     @pytest.mark.parametrize(
@@ -176,10 +191,10 @@ class TestSourceDistribution:
     def test_it_is_the_archive_with_this_digest_and_installed_as_any_checkout(self, dockerfile):
         digest = "0" * 64
         text = dockerfile(f"components.it.options.sha256={digest}", matrix=self.MATRIX)
-        assert f"echo 'it==1.2 --hash=sha256:{digest}' > /tmp/requirements.txt" in text
-        assert "--no-binary it --require-hashes" in text
-        assert text.count("KIND='a b' python3 -m pip") == 2
-        assert "editable_mode=compat --editable ." in text
+        (download, install) = (step for step in steps(text) if "KIND='a b'" in step)
+        assert f"it==1.2 --hash=sha256:{digest} | paste -s -d ' ' > /tmp/requirements.txt" in download
+        assert "--no-binary it --require-hashes" in download
+        assert "editable_mode=compat --editable ." in install
         assert "--no-deps --use-pep517" not in text
         assert "--no-build-isolation" not in text
 

@@ -55,6 +55,10 @@ class Built:
     torch_requires: tuple[str, ...]
     """What torch's METADATA in the final image requires."""
 
+    def plan_uses(self, stage: str) -> tuple[str, ...]:
+        """The stages that a stage takes from."""
+        return next((found.uses for found in self.plan.stages if found.name == stage), ())
+
 
 def made_by(cell: Cell, recipe: str) -> ResolvedComponent | None:
     """The component that a recipe makes, if the cell has one."""

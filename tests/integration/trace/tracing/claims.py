@@ -29,7 +29,8 @@ def pins_are_built(built: Built) -> None:
         if source is None:
             continue
         pins.setdefault(source.repo, set()).add(source.ref)
-        stage = component.name if component.name in built.trace.stages else "base"
+        own = component.name if component.name in built.trace.stages else "base"
+        stage = next((name for name in built.plan_uses(own) if name.endswith("-source")), own)
         assert any(
             call.facts["url"] == source.repo and source.ref in call.facts["refs"]
             for call in (*built.trace.of("git", stage, verb="fetch"), *built.trace.of("git", stage, verb="clone"))
@@ -108,7 +109,7 @@ def build_packages_stay_behind(built: Built) -> None:
     cell = built.cell
     declared = {*cell.config.apt, *cell.config.base.apt}
     for component in cell.components:
-        declared |= {*component.recipe.apt.runtime, *component.recipe.apt.vendor}
+        declared |= {*component.recipe.apt.runtime, *component.recipe.apt.vendor, *component.config.runtime_apt}
         if component.recipe.foundation:
             declared |= {*component.recipe.apt.build, *component.config.apt}
     undeclared = sorted({p.partition("=")[0] for p in built.packages} - {p.partition("=")[0] for p in declared})

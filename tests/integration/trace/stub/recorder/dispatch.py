@@ -30,7 +30,9 @@ TOOLS = {
     "rustup-init": ("rust", "rustup_init"),
     "sha256sum": ("system", "sha256sum"),
     "sleep": ("system", "sleep"),
-    **dict.fromkeys(("c++", "cc", "clang", "clang++", "g++", "gcc", "hipcc", "llvm-config"), ("system", "compiler")),
+    **dict.fromkeys(
+        ("c++", "cc", "clang", "clang++", "g++", "gcc", "hipcc", "hipconfig", "llvm-config"), ("system", "compiler")
+    ),
 }
 
 

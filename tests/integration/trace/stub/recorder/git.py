@@ -143,6 +143,12 @@ def _apply_commits(call: Call, args: list[str], folder: Path) -> None:
         raise Refused(f"fatal: bad revision {bad[0]!r}", 128)
 
 
+def _reset(call: Call, args: list[str], folder: Path) -> None:
+    call.parse(Arguments("git reset").flags("--quiet|-q", "--hard"), args)
+    if not Repository(folder).state.get("head"):
+        raise Refused("fatal: nothing is checked out", 128)
+
+
 _VERBS = {
     "checkout": _checkout,
     "cherry-pick": _apply_commits,
@@ -150,6 +156,7 @@ _VERBS = {
     "fetch": _fetch,
     "init": _init,
     "remote": _remote,
+    "reset": _reset,
     "rev-parse": _rev_parse,
     "revert": _apply_commits,
     "submodule": _submodule,

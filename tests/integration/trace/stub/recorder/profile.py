@@ -19,7 +19,8 @@ def main(name: str) -> None:
     for dist, version in profile["distributions"].items():
         dists.install(dist, version)
     if profile["rocm"]:
-        write({"bin/hipcc": "@", "llvm/bin/clang": "@", "llvm/bin/llvm-config": "@", "lib/libamdhip64.so": ""}, ROCM)
+        programs = ("bin/hipcc", "bin/hipconfig", "llvm/bin/clang", "llvm/bin/llvm-config")
+        write({**dict.fromkeys(programs, "@"), "lib/libamdhip64.so": ""}, ROCM)
         write(project_sources("amdsmi", "amdsmi"), ROCM / "share/amd_smi")
 
 

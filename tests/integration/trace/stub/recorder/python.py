@@ -84,4 +84,8 @@ def _venv(call: Call, args: list[str]) -> None:
     site.symlink_to(dists.SITE)
 
 
-_MODULES = {"pip": pip.pip, "venv": _venv}
+def _zipfile(call: Call, args: list[str]) -> None:
+    _real(call, ["-m", "zipfile", *args])
+
+
+_MODULES = {"pip": pip.pip, "venv": _venv, "zipfile": _zipfile}

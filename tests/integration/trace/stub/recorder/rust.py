@@ -22,9 +22,9 @@ def rustup_init(call: Call) -> None:
 def rustup(call: Call) -> None:
     options = Arguments("rustup").flags("--no-self-update").values("--profile", "--component|-c")
     said = call.parse(options.words("words", "+"))
-    if said.words[:2] != ["toolchain", "install"] or len(said.words) != 3:
+    if said.words[:2] != ["toolchain", "install"] or len(said.words) < 3:
         raise Refused(f"rustup {said.words}")
-    call.facts["toolchain"] = said.words[2]
+    call.facts["toolchain"] = said.words[2:]
 
 
 def cargo(call: Call) -> None:
