@@ -6,12 +6,13 @@ usage: constraints.py hold NAME...   from here on pip may install nothing that r
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-FILE = Path("/etc/rocmimg/constraints.txt")
+FILE = Path(os.environ["PIP_CONSTRAINT"])
 CUDA = re.compile(r"(nvidia|cuda|cufile)-.*")
 PYTHON_ONLY = {"nvidia-ml-py"}
 TRITON = re.compile(r"((pytorch-|amd-)?triton|(pytorch-)?triton-rocm)")

@@ -45,6 +45,10 @@ def repo(tmp_path_factory):
     git("add", ".", cwd=folder)
     git("commit", "--quiet", "-m", "fixed", cwd=folder)
     commits["fixed"] = git("rev-parse", "HEAD", cwd=folder)
+    (folder / "three").write_text("another three")
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "-m", "clash", cwd=folder)
+    commits["clash"] = git("rev-parse", "HEAD", cwd=folder)
     library = tmp_path_factory.mktemp("library")
     git("init", "--quiet", cwd=library)
     for text in ("old", "new"):
@@ -59,12 +63,24 @@ def repo(tmp_path_factory):
     return folder, commits
 
 
+FLAKY = """#!/bin/sh
+case " $* " in *" {verb} "*)
+    if [ ! -e {once} ]; then
+        touch {once}
+        echo "error: 503" >&2
+        exit 128
+    fi
+esac
+exec /usr/bin/git "$@"
+"""
+
+
 @pytest.fixture
 def fetch(repo, load_matrix, tmp_path):
     """Run the step; the files of the checkout, or None where it failed."""
     folder, commits = repo
 
-    def run(source):
+    def run(source, broken=""):
         text = MATRIX.format(workdir=tmp_path / "work", repo=folder, source=source.format(**commits))
         matrix = load_matrix(text)
         (words,) = re.findall(
@@ -75,8 +91,11 @@ def fetch(repo, load_matrix, tmp_path):
         (tmp_path / ".gitconfig").write_text('[protocol "file"]\n\tallow = always\n')
         checkout = tmp_path / "work/aiter"
         checkout.mkdir(parents=True)
-        (tmp_path / "sleep").write_text("#!/bin/sh\n")
+        (tmp_path / "sleep").write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/slept\n")
         (tmp_path / "sleep").chmod(0o755)
+        if broken:
+            (tmp_path / "git").write_text(FLAKY.format(verb=broken, once=tmp_path / "failed"))
+            (tmp_path / "git").chmod(0o755)
         done = subprocess.run(
             ["bash", ROOT / "templates/files/fetch.sh", *shlex.split(words)],
             env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)},
@@ -107,6 +126,19 @@ def test_the_pin_is_what_is_checked_out(source, files, fetch):
 def test_submodules_are_at_the_commits_of_the_pin(fetch, tmp_path):
     assert fetch("ref: with-library") == {"one", "two", "three", "lib", ".gitmodules"}
     assert (tmp_path / "work/aiter/lib/code").read_text() == "old"
+
+
+@pytest.mark.parametrize("verb", ["fetch", "checkout", "cherry-pick", "revert", "submodule"])
+def test_each_step_that_asks_the_server_is_repeated(verb, fetch, tmp_path):
+    source = "ref: with-library, reverts: [{two}], picks: [{fixed}]"
+    assert fetch(source, broken=verb) == {"one", "three", "lib", ".gitmodules", "fixed"}
+    assert (tmp_path / "slept").read_text() == "5\n"
+
+
+@pytest.mark.parametrize("source", ["ref: gone", "ref: main, picks: [{clash}]"])
+def test_what_the_server_or_the_commits_say_is_final(source, fetch, tmp_path):
+    assert fetch(source) is None
+    assert not (tmp_path / "slept").exists()
 
 
 @pytest.mark.parametrize("source", ["ref: v2", "ref: " + "0" * 40, "ref: v1, picks: [" + "0" * 40 + "]"])

@@ -1,0 +1,150 @@
+"""What recipes must do because of what the components' own build files do."""
+
+import re
+
+import pytest
+
+from rocmimg.render import render
+
+from .conftest import stage
+
+HEAD = """\
+targets:
+  t:
+    gpu_archs: [gfx942]
+    base: rocm/pytorch:latest
+    workdir: /w
+    {flags}
+    components:
+      rust: {{}}
+      sglang: {{repo: https://host/sglang.git, ref: v1}}
+      {component}
+"""
+
+
+@pytest.fixture
+def one(load_matrix):
+    """A component beside SGLang, rendered."""
+
+    def read(component, *sets, flags="flags: {}"):
+        matrix = load_matrix(HEAD.format(component=component, flags=flags), *sets)
+        return matrix.cells[0], render(matrix, matrix.cells[0])
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    [
+        ("fast-hadamard-transform", "FAST_HADAMARD_TRANSFORM_FORCE_BUILD=TRUE"),
+        ("flash-attention", "FLASH_ATTENTION_FORCE_BUILD=TRUE"),
+    ],
+)
+def test_a_bdist_wheel_that_downloads_is_told_to_build(one, name, switch):
+    _, rendered = one(f"{name}: {{repo: https://host/x.git, ref: v1}}")
+    step = re.search(r"RUN [^\n]*(\\\n.*?)*bdist_wheel", stage(rendered, name))
+    assert switch in step[0].split()
+
+
+def test_no_projects_setup_py_reaches_an_index_unless_the_step_says_so(production):
+    for cell in production.cells:
+        for part in render(production, cell).stages:
+            for step in re.split(r"\n(?=[A-Z#])", part.text.replace("\\\n", " ")):
+                if re.search(r"\bsetup\w*\.py (build_ext|bdist_wheel)", step) and part.name not in NETWORKED:
+                    assert "PIP_NO_INDEX=1" in step.split(), f"{cell.id} {part.name}"
+
+
+NETWORKED = {"pytorch", "torchaudio", "vllm", "lmcache"}
+"""Their CMake files download."""
+
+
+def test_no_build_is_isolated(dockerfiles):
+    for cell, rendered in dockerfiles.items():
+        for step in re.split(r"\n(?=[A-Z#])", rendered.text.replace("\\\n", " ")):
+            if "pip wheel" in step or "--editable" in step:
+                assert "--no-build-isolation" in step, cell
+
+
+@pytest.mark.parametrize(("extras", "word"), [("[]", "--editable . "), ("[a, b]", "--editable '.[a,b]' ")])
+def test_extras(one, extras, word):
+    _, rendered = one("", f"components.sglang.options.extras={extras}")
+    assert word in stage(rendered, "final").replace("\\\n", "")
+
+
+@pytest.mark.parametrize(("umbp", "built"), [("true", True), ("false", False)])
+def test_a_part_that_setup_py_would_leave_out_is_looked_for(one, umbp, built):
+    _, rendered = one(
+        "mori: {repo: https://host/m.git, ref: v1}",
+        f"components.mori.options.umbp={umbp}",
+        flags="flags: {ENABLE_MORI: 1}",
+    )
+    text = stage(rendered, "mori")
+    assert ("test -x python/mori/umbp_master" in text) == built
+    assert f"BUILD_UMBP={'ON' if built else 'OFF'} " in text
+
+
+@pytest.mark.parametrize(
+    ("backend", "kernels", "says"),
+    [("ck", True, ""), ("triton", False, "FLASH_ATTENTION_TRITON_AMD_ENABLE=TRUE")],
+)
+def test_flash_attention_without_gpu_code_is_not_expected_to_have_any(one, backend, kernels, says):
+    cell, rendered = one(
+        "flash-attention: {repo: https://host/f.git, ref: v1}", f"components.flash-attention.options.backend={backend}"
+    )
+    component = next(c for c in cell.components if c.name == "flash-attention")
+    assert component.kernels == kernels
+    assert says in stage(rendered, "flash-attention")
+
+
+@pytest.mark.parametrize(
+    ("value", "vendors"),
+    [("none", {"ionic", "bnxt"}), ("all", {"ionic", "bnxt"}), ("ainic", {"ionic"}), ("bnxt", {"bnxt"})],
+)
+def test_network_cards(one, value, vendors):
+    _, rendered = one("nic: {}", f"flags.NIC_BACKEND={value}")
+    assert {vendor for vendor in ("ionic", "bnxt") if f"{vendor}-" in stage(rendered, "final")} == vendors
+
+
+def test_the_publish_environment_has_no_constraint_unless_the_row_says_so(production):
+    publish = {cell.target for cell in production.cells if "PIP_CONSTRAINT" in cell.runtime_env}
+    assert publish == {"rocm724", "rocm1000"}, "those whose upstream image has it"
+    for cell in production.cells:
+        rendered = render(production, cell)
+        assert "ENV PIP_CONSTRAINT" not in stage(rendered, "base")
+
+
+def test_one_flag_for_several_recipes_is_declared_once(production):
+    catalogue = production.catalogue
+    for flag in ("BUILD_TRITON", "ENABLE_NIXL"):
+        assert len([name for name in catalogue.names if flag in catalogue[name].flags]) == 1
+        assert len(catalogue.declaring(flag)) > 1
+
+
+def test_a_switch_that_no_recipe_declares(load_matrix, tmp_path):
+    folder = tmp_path / "templates/components"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("description: mine\nsources: [none]\nwhen: BUILD_MINE\n")
+    with pytest.raises(Exception, match=r"mine.yaml:3: `when` names BUILD_MINE, which no recipe declares"):
+        load_matrix(HEAD.format(component="mine: {}", flags="flags: {}"))
+
+
+def test_hip_is_on_the_path_of_every_stage_where_the_base_leaves_it_out(dockerfiles):
+    base = stage(dockerfiles["vllm-base-all"], "base")
+    assert "PATH=/opt/rocm/llvm/bin:/opt/rocm/bin:$PATH" in base
+    assert "ROCM_PATH=/opt/rocm" in base
+
+
+def test_the_library_of_io_uring_is_where_mooncake_runs(dockerfiles):
+    assert "liburing2" in stage(dockerfiles["rocm720-gfx942"], "final")
+
+
+def test_shared_objects_of_every_component_are_checked_in_the_final_image(production, dockerfiles):
+    for cell, rendered in dockerfiles.items():
+        last = next(
+            s
+            for s in stage(rendered, "final").replace("\\\n", "").splitlines()
+            if "check_linked.py /" in s or "xargs" in s
+        )
+        for component in production.cell(cell).components:
+            if component.module and not component.recipe.foundation:
+                assert f" {component.module} " in last, f"{cell} {component.name}"
