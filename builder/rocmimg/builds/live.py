@@ -18,6 +18,7 @@ from rocmimg.builds.decide import UP_TO_DATE
 from rocmimg.builds.observe import short
 from rocmimg.builds.results import CellResult
 from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
+from rocmimg.terminal import console
 
 _STEP = 50  # characters of a step's name: its last output is worth more of the line
 _MARKS = {"built": "[green]✓", UP_TO_DATE: "[cyan]✓", "failed": "[bold red]✗", "cancelled": "[yellow]-"}
@@ -92,5 +93,5 @@ class LiveView:
 def live_view() -> Iterator[LiveView]:
     """A view that is redrawn until the block ends, on standard error."""
     view = LiveView()
-    with Live(view, console=Console(stderr=True), refresh_per_second=8, transient=True):
+    with Live(view, console=console(stderr=True), refresh_per_second=8, transient=True):
         yield view

@@ -12,6 +12,7 @@ import click
 
 from rocmimg.builds.results import CellResult
 from rocmimg.engine import BuildWarning, Event, StepFinished, StepLog, StepStarted, Transfer
+from rocmimg.terminal import harmless
 
 
 class View(Protocol):
@@ -79,7 +80,7 @@ class CellLog:
 
     def line(self, text: str) -> None:
         """Add one line with the seconds since the beginning."""
-        self._file.write(f"{time.monotonic() - self._began:9.2f} {text}\n")
+        self._file.write(f"{time.monotonic() - self._began:9.2f} {harmless(text)}\n")
 
     def event(self, event: Event) -> None:
         """Add what the engine reported."""
@@ -105,7 +106,7 @@ class CellLog:
 
 def one_line(text: str) -> str:
     """``text`` with every run of white space as one space."""
-    return " ".join(text.split())
+    return harmless(" ".join(text.split()))
 
 
 def short(step: str, limit: int = 100) -> str:

@@ -13,6 +13,7 @@ import click
 from rocmimg import __version__
 from rocmimg.cli.groups import LazyGroup
 from rocmimg.errors import DiskFullError, RocmimgError
+from rocmimg.terminal import safe_streams
 
 INTERRUPTED: Final = 130
 
@@ -57,7 +58,11 @@ def cli(debug: bool) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors of ours go to stderr without a traceback."""
-    argv = sys.argv[1:] if args is None else args
+    with safe_streams():
+        return _run(sys.argv[1:] if args is None else args)
+
+
+def _run(argv: list[str]) -> int:
     # Looking for plugins of pydantic reads the metadata of every installed distribution: a tenth of `rocmimg list`.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     debug = "--debug" in argv or bool(os.environ.get("ROCMIMG_DEBUG"))

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rocmimg.engine import Event, Transfer
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import ImagePlan
+from rocmimg.terminal import console as terminal_console
+from rocmimg.terminal import harmless
 
 T = TypeVar("T")
 _DONE = frozenset({"Pushed", "Layer already exists", "Pull complete", "Already exists"})
@@ -40,7 +42,7 @@ def for_each_image(
 
     The transfers are shown on standard error: as bars on a terminal, elsewhere one line per layer.
     """
-    console = console or Console(stderr=True, soft_wrap=True, highlight=False)
+    console = console or terminal_console(stderr=True, soft_wrap=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     batch: BatchResult[T] = BatchResult()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -76,4 +78,4 @@ class _Transfers:
             total=sum(layer[2] for layer in layers),
         )
         if done and not known[0] and not self._progress.console.is_terminal:
-            self._progress.console.print(f"{self._cell}: {event.id}: {event.what.lower()}", markup=False)
+            self._progress.console.print(harmless(f"{self._cell}: {event.id}: {event.what.lower()}"), markup=False)

@@ -39,7 +39,7 @@ def print_results(results: Sequence[ImageResult]) -> None:
             click.echo(f"\n{result.id}: {note}")
         for check in result.checks:
             if check.status == "failed":
-                click.echo(f"\n{result.id}: {click.style('FAILED', fg='red', bold=True)} {check.id}  {_classes(check)}")
+                click.echo(f"\n{result.id}: FAILED {check.id}  {_classes(check)}")
                 _print_findings(check)
             elif check.status == "waived":
                 click.echo(f"\n{result.id}: waived {check.id}: {check.reason}")

@@ -10,6 +10,7 @@ from rocmimg.lint.model import Evidence, Finding, Level, Rule
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.runner import Report
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
+from rocmimg.terminal import harmless
 
 
 def render(report: Report, form: str) -> str:
@@ -25,11 +26,6 @@ def render(report: Report, form: str) -> str:
             return "\n".join(text(report))
 
 
-def printable(text: str) -> str:
-    """Text of a foreign file without what a terminal would act on; tabs stay."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
-
-
 def message(finding: Finding) -> str:
     """What is wrong, with the further lines."""
     lines = f" (also line {', '.join(map(str, finding.also))})" if finding.also else ""
@@ -41,15 +37,15 @@ def text(report: Report) -> Iterator[str]:
     sources = report.sources
     for finding in report.findings:
         klass = "" if finding.failure_class == "-" else f" {finding.failure_class}"
-        place = f"{printable(finding.file)}:{finding.line}:{finding.column}"
-        yield f"{place}: {finding.level}: {printable(message(finding))} [{finding.rule}{klass}]"
+        place = f"{harmless(finding.file)}:{finding.line}:{finding.column}"
+        yield f"{place}: {finding.level}: {harmless(message(finding))} [{finding.rule}{klass}]"
         line = sources[finding.file].line_text(finding.line)
         start = finding.column - 1
         end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
-        before, marked = printable(line[:start]), printable(line[start : max(end, start)])
+        before, marked = harmless(line[:start]), harmless(line[start : max(end, start)])
         pad = "".join("\t" if char == "\t" else " " for char in before)
         number = f"{finding.line:5}"
-        yield f"{number} | {printable(line)}"
+        yield f"{number} | {harmless(line)}"
         yield f"{' ' * len(number)} | {pad}^{'~' * (len(marked) - 1)}"
         if finding.evidence not in {Evidence.TEXT, Evidence.TOOL}:
             yield f"{' ' * len(number)} = rests on {finding.evidence}"
@@ -139,7 +135,7 @@ def github(report: Report) -> Iterator[str]:
         }
         properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())
         body = _escape(f"{message(finding)}. {finding.fix}" if finding.fix else message(finding))
-        yield printable(f"::{levels[finding.level]} {properties}::{body}")
+        yield f"::{levels[finding.level]} {harmless(properties)}::{harmless(body)}"
 
 
 def _escape(value: str, more: str = "") -> str:

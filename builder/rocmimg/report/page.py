@@ -11,6 +11,7 @@ from typing import Any, Final
 from rocmimg.checks.coverage import covers
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Status
 from rocmimg.paths import write_atomic
+from rocmimg.terminal import harmless
 
 _ORDER: Final[tuple[Status, ...]] = ("failed", "not-run", "waived", "passed", "not-applicable")
 _COLOURS: Final = 4
@@ -84,6 +85,7 @@ def write_page(results: Sequence[ImageResult], path: Path) -> None:
     environment = Environment(
         loader=PackageLoader("rocmimg.report", "."),
         autoescape=True,
+        finalize=lambda value: harmless(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from rocmimg.checks.model import ImageResult
 from rocmimg.report.checks import summary
+from rocmimg.terminal import console, harmless
 
 
 class PlainView:
@@ -76,9 +77,11 @@ class LiveView:
             for image, line in self._lines.items():
                 if line.result:
                     colour = {"failed": "red", "passed": "green"}.get(line.result.status, "yellow")
-                    table.add_row(Text("\u2022", colour), image, f"{line.result.seconds:.1f}s", summary(line.result))
+                    table.add_row(
+                        Text("\u2022", colour), image, f"{line.result.seconds:.1f}s", harmless(summary(line.result))
+                    )
                 else:
-                    table.add_row(self._spinner, image, f"{time.monotonic() - line.began:.1f}s", line.what)
+                    table.add_row(self._spinner, image, f"{time.monotonic() - line.began:.1f}s", harmless(line.what))
         yield table
 
 
@@ -89,5 +92,5 @@ def view() -> Iterator[PlainView | LiveView]:
         yield PlainView()
         return
     shown = LiveView()
-    with Live(shown, console=Console(stderr=True), refresh_per_second=8, transient=True):
+    with Live(shown, console=console(stderr=True), refresh_per_second=8, transient=True):
         yield shown

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from rocmimg.terminal import console, harmless
+
 STYLES: Final = {
     "passed": "green",
     "built": "green",
@@ -33,7 +35,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _print_rich(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -41,5 +42,5 @@ def _print_rich(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(value), style=STYLES.get(str(value), "")) for value in row))
-    Console().print(table)
+        table.add_row(*(Text(harmless(str(value)), style=STYLES.get(str(value), "")) for value in row))
+    console().print(table)
