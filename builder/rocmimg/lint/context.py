@@ -14,6 +14,7 @@ from typing import Final
 from rocmimg.lint import shell
 from rocmimg.lint.build_context import BuildContext, Copied, copied, locate, read_text, shown
 from rocmimg.lint.expand import Lookup, expand
+from rocmimg.lint.images import Image
 from rocmimg.lint.instructions import shebang
 from rocmimg.lint.scope import Scopes, Variant
 from rocmimg.lint.syntax import SHELLS, Dockerfile, Instruction, Stage
@@ -56,6 +57,8 @@ class LintFile:
         self.build_context = build_context
         self._scripts: dict[str, tuple[int, Source]] = {}
         self._next = len(self.source.data) + 1
+        self._places: dict[int, list[Copied]] = {}
+        self._for_rocm: dict[int, bool] = {}
 
     # -- places ------------------------------------------------------------------------------------------------------
 
@@ -76,6 +79,23 @@ class LintFile:
         source, inside = self.locate(offset)
         return source.line(inside)
 
+    def context_text(self, run: Run, path: str, cwd: str | None) -> str | None:
+        """A text file of the build context that lies at a path of the image."""
+        if "$" in path or (cwd is None and not path.startswith("/")):
+            return None
+        place = locate(posixpath.normpath(posixpath.join(cwd or "/", path)), self.places(run))
+        if place is None:
+            return None
+        data = place.body.data if place.body is not None else read_text(place.source) if place.source else None
+        return data.decode(errors="replace") if data is not None else None
+
+    def places(self, run: Run) -> list[Copied]:
+        """What a RUN finds from the build context."""
+        index = run.instruction.index
+        if index not in self._places:
+            self._places[index] = self.copied(run.stage, index, self.scopes.variants_of(run.stage)[0])
+        return self._places[index]
+
     def copied(self, stage: Stage, index: int, variant: Variant) -> list[Copied]:
         """What the image has from the build context before an instruction, in that order."""
         found: list[Copied] = []
@@ -90,10 +110,9 @@ class LintFile:
                     found.extend(copied(instruction, self.build_context, workdir, lookup))
         return found
 
-    def in_context(self, run: Run, path: str, variant: Variant | None = None) -> Path | None:
+    def in_context(self, run: Run, path: str) -> Path | None:
         """Where a path of the image lies in the build context, as far as that is known."""
-        chosen = variant or self.scopes.variants_of(run.stage)[0]
-        place = locate(path, self.copied(run.stage, run.instruction.index, chosen))
+        place = locate(path, self.places(run))
         return place.source if place is not None else None
 
     def _script_files(self, stage: Stage, index: int, variant: Variant) -> shell.Files:
@@ -137,6 +156,21 @@ class LintFile:
         """The file builds for ROCm: rules about torch and archs hold."""
         return _ROCM.search(self.source.data) is not None
 
+    def images(self, stage: Stage) -> list[Image]:
+        """The outside images at the root of a stage, one per variant; nothing where the name is open."""
+        names = [self.scopes.base_image(stage, variant) for variant in self.scopes.variants_of(stage)]
+        return [Image(name) for name in dict.fromkeys(names) if name]
+
+    def for_rocm(self, stage: Stage) -> bool:
+        """The stage, or one that it is built on, speaks of ROCm: by its image or in an instruction."""
+        if stage.index not in self._for_rocm:
+            lineage = self.scopes.lineage(stage, self.scopes.variants_of(stage)[0])
+            texts = (self.source.data[i.start : i.end] for s in lineage for i in s.instructions)
+            self._for_rocm[stage.index] = any(image.rocm for image in self.images(stage)) or any(
+                map(_ROCM.search, texts)
+            )
+        return self._for_rocm[stage.index]
+
     @cached_property
     def final(self) -> Stage | None:
         """The stage that becomes the image."""
@@ -171,8 +205,11 @@ class LintFile:
                 argv = instruction.shell or interpreter
                 if posixpath.basename(argv[0]) not in SHELLS:
                     continue
-                files = self._script_files(stage, instruction.index, variant)
-                script = shell.read(instruction.script, interpreter=argv, cwd=workdir, files=files)
+                around = shell.Surroundings(
+                    files=self._script_files(stage, instruction.index, variant),
+                    variables=self.scopes.lookup(stage, instruction.index, variant),
+                )
+                script = shell.read(instruction.script, interpreter=argv, cwd=workdir, around=around)
                 found.append(Run(stage=stage, instruction=instruction, script=script, workdir=workdir))
         return tuple(found)
 
@@ -214,6 +251,13 @@ class LintFile:
             return True
         lookup = self.lookup(run, variant, defaults=False)
         return all(shell.holds(guard, lookup) is not False for guard in command.guards)
+
+    def by_default(self, run: Run, command: shell.Command) -> bool | None:
+        """Whether a command runs when no build argument is passed; None where nobody can tell."""
+        if not command.guards:
+            return True
+        results = [shell.holds(guard, self.lookup(run)) for guard in command.guards]
+        return False if False in results else None if None in results else True
 
     def live_variants(self, run: Run, command: shell.Command) -> list[Variant]:
         """The variants in which a command may run."""

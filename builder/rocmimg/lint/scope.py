@@ -188,8 +188,13 @@ class Scopes:
                 return None
             if binding.pair.value is None:
                 declared = self.globals.get(name)
-                empty = declared is None or declared.pair.value is None
-                return "" if empty else self._global(name, variant.arguments)
+                if declared is not None and declared.pair.value is not None:
+                    return self._global(name, variant.arguments)
+                # Declared again without a default, it keeps what it had, also from the stage below.
+                earlier = self.binding(owner, binding.instruction.index, name, variant)
+                if earlier is None:
+                    return ""
+                return self.value(owner, binding.instruction.index, name, variant, defaults=defaults, depth=depth + 1)
         text = unquote(binding.pair.value or "")
         before = binding.instruction.index
 

@@ -13,7 +13,9 @@ from rocmimg.cli import run
 from rocmimg.lint.runner import find_files
 
 BAD = "FROM rocm/pytorch:rocm7.2\nWORKDIR /src\nRUN cd aiter && GPU_ARCHS=gfx942 pip3 install -e .\n"
-CURL = "FROM scratch\nRUN bash -c 'curl -fsSLO https://a.b/c && wget -q \"https://a.b/d\"'\n"
+CURL = (
+    "FROM ubuntu:24.04@sha256:" + "0" * 64 + "\nRUN bash -c 'curl -fsSLO https://a.b/c && wget -q \"https://a.b/d\"'\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +139,7 @@ def test_hadolint_and_shellcheck_add_what_we_do_not_say(capsys: pytest.CaptureFi
 
 
 def test_a_file_that_hadolint_cannot_read_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("Dockerfile").write_text("FROM scratch\nRUN python3 <<'PY'\nprint(1)\nPY\nARG A=1\n")
+    Path("Dockerfile").write_text("FROM scratch\nRUN python3 <<'PY'\nprint(1)\nPY\nARG A=1\nRUN echo $A\n")
     assert run(["lint", "--json", "--external", "Dockerfile"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [(f["rule"], f["level"]) for f in found] == [("DL1000", "note")]

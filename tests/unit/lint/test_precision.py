@@ -15,7 +15,7 @@ AT = "WORKDIR /src\n"
     [
         "WORKDIR /src/aiter\nRUN pip install -e .\n",  # users start inside the checkout
         "WORKDIR /src\nRUN cd triton-custom && pip install -e .\n",  # no module can have that name
-        "WORKDIR /src\nRUN cd sglang && pip install -e 'python[all]'\n",
+        "WORKDIR /src\nRUN cd other && pip install -e 'python[all]'\n",
         "WORKDIR /src/sglang\nRUN pip install -e python\n",  # a folder that nobody imports
         "WORKDIR /src\nRUN cd aiter && pip install .\n",
         "WORKDIR /src\nRUN cd aiter && pip install -C editable_mode=compat -e .\n",
@@ -60,9 +60,11 @@ def test_torch_needs_a_rocm_index_or_a_local_version() -> None:
         "pip install --no-deps torch==2.9.1",
     ):
         assert lines(ROCM + f"RUN {install}\n", "ROC001") == [], install
-    for install in ("pip install torch", "uv pip install 'torch>=2.9' --extra-index-url https://x/rocm7.2"):
+    for install in ("pip install torch", "pip install 'torch>=2.9' --extra-index-url https://x/rocm7.2"):
         assert lines(ROCM + f"RUN {install}\n", "ROC001") == [2], install
-    assert lines("FROM python:3.12\nRUN pip install torch\n", "ROC001") == []  # no ROCm image at all
+    elsewhere = "FROM python:3.12\nRUN pip install torch\n"  # not known to be for ROCm
+    assert [str(f.level) for f in findings(elsewhere) if f.rule == "ROC001"] == ["note"]
+    assert lines(elsewhere.replace("python:3.12", "nvidia/cuda:12.4"), "ROC001") == []
 
 
 def test_a_constraint_must_hold_in_every_flavour() -> None:
@@ -75,8 +77,9 @@ def test_a_constraint_must_hold_in_every_flavour() -> None:
 
 
 def test_variables_of_the_base_and_of_parents_are_no_error() -> None:
-    own = "ARG ROCM_VERSION=7\n" + ROCM + "RUN echo $ROCM_VERSION\n"
-    assert [str(f.level) for f in findings(own) if f.rule == "ROC016"] == ["warning"]
+    for name, level in (("ROCM_VERSION", "note"), ("AITER_VERSION", "warning")):
+        own = f"ARG {name}=7\n" + ROCM + f"RUN echo ${name}\n"
+        assert [str(f.level) for f in findings(own) if f.rule == "ROC016"] == [level]
     inherited = "ARG V=7\nFROM scratch AS a\nARG V\nFROM a\nENV W=$V\n"
     assert lines(inherited, "ROC016") == []
     assert lines("ARG V=7\nFROM scratch\nRUN V=8; echo $V\n", "ROC016") == []
@@ -120,7 +123,7 @@ def test_fetches(fetch: str, fires: bool) -> None:
         ("git clone https://a/b && cd b && git checkout release/2.13", ["warning"]),
         ("git clone -b v1.19.x https://a/b", ["warning"]),
         ("git clone https://a/b", ["warning"]),
-        ("git clone https://a/b && cd b && git checkout abc1234", ["note"]),
+        ("git clone https://a/b && cd b && git checkout abc1234", []),
         ("git clone -b main https://a/b && cd b && git checkout c16d44b93a528b2a4bfd6d8d3409116d465872a9", []),
         ("pip install git+https://a/b@c16d44b93a528b2a4bfd6d8d3409116d465872a9", []),
         ("pip install git+https://a/b", ["warning"]),

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.installs import pip_install
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.tools import git, pip_install
+from rocmimg.lint.tools import git
 
 _SWITCH: Final = "AITER_USE_SYSTEM_TRITON"
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 _VERSION: Final = re.compile(r"v?0\.1\.(\d+)")
 # Read from AITER's tags: setup.py knows the switch, and replaces Triton, from v0.1.14 (May 2026) on.
 _FIRST: Final = 14
@@ -35,25 +37,36 @@ def _is_set(file: LintFile, run: Run, command: Command) -> bool:
 
 
 def check(file: LintFile) -> Iterable[Hit]:
-    old: set[str] = set()
+    refs: dict[str, set[str]] = {}
     seen: set[int] = set()
     for run, command in file.commands():
         operation = git(command)
-        if operation is not None and operation.verb == "checkout" and operation.ref is not None and command.cwd:
-            refs = {file.resolve(run, operation.ref, v) or "" for v in file.live_variants(run, command)}
-            versions = [_VERSION.match(ref) for ref in refs]
-            if versions and all(match is not None and int(match[1]) < _FIRST for match in versions):
-                old.add(command.cwd)
+        if operation is not None and operation.ref is not None:
+            folder = operation.folder(file.resolve(run, operation.url) if operation.url else None) or command.cwd or ""
+            refs[folder] = {file.resolve(run, operation.ref, v) or "" for v in file.live_variants(run, command)}
         name = (command.cwd or "").rpartition("/")[2].lower()
-        if name != "aiter" or command.cwd in old or run.instruction.index in seen or not _builds(command):
+        if name != "aiter" or run.instruction.index in seen or not _builds(command) or _is_set(file, run, command):
             continue
-        if not _is_set(file, run, command):
-            seen.add(run.instruction.index)
-            yield Hit(
-                start=command.start,
-                end=command.end,
-                message=f"AITER from v0.1.14 on replaces the installed Triton here: {_SWITCH} is not set",
-            )
+        seen.add(run.instruction.index)
+        places = refs.get(command.cwd or "", {"main"})
+        known = [_swaps(ref) for ref in places]
+        # The age of a commit cannot be read from the text; `rocmimg test` compares Triton before and after.
+        if all(swaps is False or _COMMIT.fullmatch(ref) for swaps, ref in zip(known, places, strict=True)):
+            continue
+        yield Hit(
+            start=command.start,
+            end=command.end,
+            message=f"AITER from v0.1.{_FIRST} on replaces the installed Triton here: {_SWITCH} is not set",
+            evidence=Evidence.PROJECT if True in known else Evidence.ASSUMED,
+        )
+
+
+def _swaps(ref: str) -> bool | None:
+    """Whether AITER at a ref replaces Triton; None for a commit or a branch of unknown age."""
+    version = _VERSION.match(ref)
+    if version is not None:
+        return int(version[1]) >= _FIRST
+    return True if ref in {"main", "master", "origin/main"} else None
 
 
 RULE: Final = Rule(

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.scope import Binding
 from rocmimg.lint.shell import Command
-from rocmimg.lint.tools import pip_install
 
 _NAME: Final = "SETUPTOOLS_SCM_PRETEND_VERSION"
 

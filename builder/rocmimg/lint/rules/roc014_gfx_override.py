@@ -24,7 +24,7 @@ def check(file: LintFile) -> Iterable[Hit]:
 RULE: Final = Rule(
     id="ROC014",
     failure_class="F14",
-    level=Level.ERROR,
+    level=Level.WARNING,
     title="HSA_OVERRIDE_GFX_VERSION is part of the image",
     why="The runtime takes every GPU for that version and loads code that it cannot run; an empty value breaks it too.",
     fix="Build for the GPU's arch. Leave the override to the user of a GPU that needs it.",

@@ -8,13 +8,37 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.expand import Use, uses
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.installs import pip_install
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
+from rocmimg.lint.shell import Command
 from rocmimg.lint.syntax import Instruction, Stage
 
 _PLATFORM: Final = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
 _PIN: Final = re.compile(r"\w+_(COMMIT|BRANCH|REF|TAG|SHA|REPO)(_DEFAULT)?")
+# Variables that base images for ROCm commonly set themselves.
+_SET_BY_BASES: Final = re.compile(
+    r"ROCM_\w+|PYTORCH_ROCM_ARCH|PATH|HOME|USER|PYTHON_VERSION|HIP_\w+|VIRTUAL_ENV|CONDA_\w+"
+)
+# What a build is stamped with: its own scripts read it from the environment.
+_METADATA: Final = re.compile(r"(GIT|VCS|CI|BUILD|BUILDKITE|GITHUB|SOURCE|IMAGE|DOCKER|RELEASE|APP)_\w+")
+# Read from the environment by common tools, or by the engine.
+_READ_BY_TOOLS: Final = re.compile(
+    r"(?i)(https?|ftp|no|all)_proxy|(PIP|UV|CONDA|POETRY|NPM|CARGO|RUSTUP|GO|CCACHE|SCCACHE|CMAKE|AWS|HF|APT|BUILDKIT)_\w+"
+    r"|DEBIAN_FRONTEND|TZ|LANG|LC_\w+|PATH|HOME|MAX_JOBS|MAKEFLAGS|CFLAGS|CXXFLAGS|LDFLAGS|CC|CXX|SOURCE_DATE_EPOCH"
+    r"|CACHE_?(BUST|DATE|VERSION|KEY)\w*|\w*BUST\w*"
+)
+# Commands that read no variables of a Dockerfile's own.
+_CLOSED: Final = frozenset(
+    """
+    . : [ add-apt-repository adduser apk apt apt-get apt-key apt-mark awk basename cat cd chmod chown conda cp curl cut
+    date dirname dnf dpkg echo export false file find git gpg grep groupadd head id install ldconfig ln locale-gen ls
+    mkdir mktemp microdnf mv pip pip3 printf pushd popd pwd rm rmdir rpm sed set sha256sum sleep sort source stat tail
+    tar tee test touch tr true umask uname uniq unset unzip update-alternatives useradd usermod wget which xargs yum
+    zypper
+    """.split()  # noqa: SIM905
+)
 _PREDEFINED: Final = re.compile(r"(?i)(https?|ftp|no|all)_proxy|BUILDKIT_\w+|SOURCE_DATE_EPOCH")
 
 
@@ -56,30 +80,75 @@ def _out_of_scope(file: LintFile) -> Iterator[Hit]:
                 if use.name in _PLATFORM and use.name not in scopes.globals:
                     message = f"{use.name} needs `ARG {use.name}` in this stage: it is empty"
                 unless = "" if certain else ", unless the base image sets it"
+                likely = _SET_BY_BASES.fullmatch(use.name) is not None and not certain
+                evidence = Evidence.ASSUMED if likely else Evidence.TEXT
                 level = Level.ERROR if certain else Level.WARNING
-                yield Hit(start=start, end=end, message=message + unless, level=level)
+                yield Hit(start=start, end=end, message=message + unless, level=level, evidence=evidence)
 
 
 def _dead(file: LintFile) -> Iterator[Hit]:
-    """A pin that nothing reads: its value changes nothing."""
-    comments = sorted((c.start, c.end) for c in file.dockerfile.comments)
-    data = bytearray(file.source.data)
-    for start, end in comments:
-        data[start:end] = b" " * (end - start)
-    words = re.findall(r"\w+", data.decode(errors="replace"))
-    count: dict[str, int] = {}
-    for word in words:
-        count[word] = count.get(word, 0) + 1
-    declared: dict[str, list[tuple[int, int]]] = {}
+    """An ARG, or a pin in ENV, that nothing reads: its value changes nothing."""
+    count = _mentions(file)
+    declared: dict[str, list[tuple[Instruction, int, int]]] = {}
     for instruction in file.dockerfile.instructions:
-        for pair in instruction.pairs if instruction.keyword in {"ARG", "ENV"} else ():
-            if _PIN.fullmatch(pair.name):
-                declared.setdefault(pair.name, []).append((pair.start, pair.end))
+        for pair in instruction.pairs:
+            if instruction.keyword == "ARG" or (instruction.keyword == "ENV" and _PIN.fullmatch(pair.name)):
+                declared.setdefault(pair.name, []).append((instruction, pair.start, pair.end))
     for name, places in declared.items():
-        if count.get(name, 0) <= len(places):
-            more = f" ({len(places)} places)" if len(places) > 1 else ""
-            message = f"nothing reads {name}{more}: changing it changes nothing"
-            yield Hit(start=places[0][0], end=places[0][1], message=message)
+        if count.get(name, 0) > len(places) or _READ_BY_TOOLS.fullmatch(name) or name in _PLATFORM:
+            continue
+        if not _PIN.fullmatch(name) and not _built_with(file, places):
+            continue
+        reader = _possible_reader(file, places)
+        if reader and (not _PIN.fullmatch(name) or _METADATA.fullmatch(name)):
+            continue
+        more = f" ({len(places)} places)" if len(places) > 1 else ""
+        message = f"nothing reads {name}{more}: changing it changes nothing"
+        if reader:
+            message = f"no text reads {name}{more}; only {reader} may, from its environment"
+        evidence = Evidence.ASSUMED if reader else Evidence.TEXT
+        yield Hit(start=places[0][1], end=places[0][2], message=message, evidence=evidence)
+
+
+def _mentions(file: LintFile) -> dict[str, int]:
+    """How often each word stands in the Dockerfile and the scripts that it starts, comments left out."""
+    data = bytearray(file.source.data)
+    for comment in file.dockerfile.comments:
+        data[comment.start : comment.end] = b" " * (comment.end - comment.start)
+    _ = file.runs  # finds the scripts
+    texts = [bytes(data), *(source.data for source in file.sources[1:])]
+    count: dict[str, int] = {}
+    for text in texts:
+        for word in re.findall(r"\w+", text.decode(errors="replace")):
+            count[word] = count.get(word, 0) + 1
+    return count
+
+
+def _built_with(file: LintFile, places: list[tuple[Instruction, int, int]]) -> bool:
+    """Something is built or chosen behind the ARG, which could depend on it."""
+    first = min(instruction.index for instruction, _, _ in places)
+    return any(i.keyword in {"RUN", "FROM"} and i.index > first for i in file.dockerfile.instructions)
+
+
+def _possible_reader(file: LintFile, places: list[tuple[Instruction, int, int]]) -> str:
+    """A command behind the ARG that may read it from its environment; empty where none can."""
+    for instruction, _, _ in places:
+        for run, command in file.commands():
+            lineage = file.scopes.lineage(run.stage, file.scopes.variants_of(run.stage)[0])
+            owner = next((s for s in file.dockerfile.stages if instruction in s.instructions), None)
+            if owner in lineage and run.instruction.index > instruction.index and _opaque(command):
+                return command.name
+        # ONBUILD and the entry point run elsewhere.
+    return ""
+
+
+def _opaque(command: Command) -> bool:
+    pip = pip_install(command)
+    if pip is not None:
+        return bool(pip.projects) or any(not need.name and not need.wheel[0] for need in pip.requirements)
+    if command.name in _CLOSED:
+        return False
+    return not (command.name.startswith("python") and [word.value for word in command.words[:2]] == ["-m", "venv"])
 
 
 def check(file: LintFile) -> Iterable[Hit]:

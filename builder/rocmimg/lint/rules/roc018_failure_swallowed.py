@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.tools import git, pip_install, runs_input
+from rocmimg.lint.syntax import SHELLS
+from rocmimg.lint.tools import git, runs_input
 
 _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
@@ -22,7 +24,8 @@ _HOW: Final = {
 
 # They end with an error when nothing or half a file comes in.
 _NOTICE: Final = frozenset(
-    {"gpg", "tar", "bsdtar", "gunzip", "gzip", "unxz", "xz", "zstd", "unzip", "sha256sum", "dpkg"}
+    {"gpg", "tar", "bsdtar", "gunzip", "gzip", "unxz", "xz", "zstd", "unzip", "sha256sum", "dpkg", "apt-key", "patch"}
+    | {"zcat", "xzcat", "bunzip2", "cpio", "rpm", "sha512sum", "md5sum", "docker", "jar"}
 )
 
 
@@ -50,8 +53,15 @@ def _matters(command: Command) -> bool:
     if operation is not None:
         return operation.verb in {"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"}
     if name.startswith("python"):
-        return bool(values) and values[0].endswith("setup.py")
-    return name == "patch"
+        return bool(values) and values[0].endswith(".py")
+    return name == "patch" or _script(command)
+
+
+def _script(command: Command) -> bool:
+    """A build script: ``./build.sh``, ``bash tools/make_wheel.sh``."""
+    if command.name in SHELLS:
+        return any(value.endswith(".sh") for value in command.values()[:2])
+    return command.name.endswith(".sh") and "/" in command.path
 
 
 def check(file: LintFile) -> Iterable[Hit]:

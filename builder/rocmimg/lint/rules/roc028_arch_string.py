@@ -12,7 +12,11 @@ from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.scope import Variant
 
 _ARCH_NAME: Final = re.compile(r"\w*(GPU_ARCH|GFX|ROCM_ARCH|AMDGPU_TARGET|GPU_TARGET)\w*")
-_GFX: Final = re.compile(r"(?<![\w-])gfx[0-9a-z]+")
+_GFX: Final = re.compile(r"(?<![\w-])gfx[0-9A-Za-z]+(?:-\w+)*")
+# Families of TheRock (gfx94X-dcgpu), LLVM's generic targets (gfx9-4-generic), the start of a name.
+_GROUP: Final = re.compile(r"gfx\d+X(?:-\w+)?|gfx\d+(?:-\d)?-generic|gfx\d{1,2}")
+# Newer generations than the table: a later LLVM decides.
+_NEWER: Final = re.compile(r"gfx(?:11[6-9]|12|13|14)\d+")
 # LLVM's AMDGPU processors, and its generic ones.
 _KNOWN: Final = frozenset(
     """
@@ -32,7 +36,7 @@ def _cuts(use: Use, start: int, end: int, variants: list[Variant], values: list[
             yield Hit(
                 start=start,
                 end=end,
-                message=f"${{{use.name}{use.operator}{use.argument}}} leaves {result!r}{label}, which is no GPU arch",
+                message=f"${{{use.name}{use.operator}{use.argument}}} leaves {result!r}{label}, not a GPU arch",
                 level=Level.ERROR,
             )
             return
@@ -66,14 +70,20 @@ def check(file: LintFile) -> Iterable[Hit]:
     yield from _unknown(file)
 
 
+def _known(name: str) -> bool:
+    base = name.partition("-")[0]
+    return base in _KNOWN or _NEWER.fullmatch(base) is not None
+
+
 def _unknown(file: LintFile) -> Iterator[Hit]:
     for instruction in file.dockerfile.instructions:
         for pair in instruction.pairs if instruction.keyword in {"ARG", "ENV"} else ():
             if not _ARCH_NAME.fullmatch(pair.name):
                 continue
-            bad = sorted(set(_GFX.findall(unquote(pair.value or ""))) - _KNOWN)
+            names = set(_GFX.findall(unquote(pair.value or "")))
+            bad = sorted(name for name in names if not _GROUP.fullmatch(name) and not _known(name))
             if bad:
-                message = f"{', '.join(bad)} is no AMD GPU arch that LLVM knows"
+                message = f"LLVM does not know {', '.join(bad)}"
                 yield Hit(start=pair.start, end=pair.end, message=message, level=Level.WARNING)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
+from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Hit, Level, Rule
-from rocmimg.lint.tools import pip_install
 
 _TOOLS: Final = frozenset(
     {"cmake", "cython", "hatchling", "maturin", "meson", "meson-python", "ninja", "nanobind", "pybind11"}

@@ -10,22 +10,31 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.expand import uses
+from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command, Word
-from rocmimg.lint.tools import FULL_SHA, Git, clone_folder, git, pip_install
+from rocmimg.lint.tools import FULL_SHA, Git, clone_folder, git
 
 _SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
-_TAG: Final = re.compile(r"(?:[\w-]*?[-_])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
+_TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
+_BRANCH: Final = re.compile(
+    r"(?:origin/|refs/heads/)?(?:main|master|develop|devel|dev|trunk|next|nightly|edge|latest|mainline|amd-\w+"
+    r"|(?:release|releases|branch|feature|users?|rel|wip|staging)/.+|.*[-_/](?:main|master|dev|develop|nightly|branch)"
+    r"|v?\d+(?:\.\d+)*\.x)"
+)
 
 
 def _judge(ref: str, where: str) -> tuple[str, Level] | None:
-    if FULL_SHA.fullmatch(ref) or ref in {"FETCH_HEAD", "HEAD", "-", "."} or ref.startswith(("HEAD", "stash")):
+    """What is wrong with a ref: nothing with a commit; a branch is known by its name, anything else may be a tag."""
+    if FULL_SHA.fullmatch(ref) or _SHORT_SHA.fullmatch(ref):
         return None
-    if _SHORT_SHA.fullmatch(ref):
-        return f"{where} is the short SHA {ref}: it cannot be fetched by itself and may become ambiguous", Level.NOTE
-    if _TAG.fullmatch(ref) and not ref.endswith("x"):
+    if ref in {"FETCH_HEAD", "-", "."} or ref.startswith(("HEAD", "stash", "refs/tags/tmp")):
+        return None
+    if _BRANCH.fullmatch(ref):
+        return f"{where} is {ref!r}, a branch: every build takes another commit", Level.WARNING
+    if _TAG.fullmatch(ref):
         return f"{where} is the tag {ref}: a tag can be moved", Level.NOTE
-    return f"{where} is {ref!r}, a branch: every build takes another commit", Level.WARNING
+    return f"{where} is {ref!r}, a mutable ref: not a commit", Level.NOTE
 
 
 def _where(file: LintFile, word: Word) -> str:
@@ -47,9 +56,10 @@ def _hit(file: LintFile, run: Run, command: Command, word: Word) -> Iterator[Hit
 
 
 class _Sources:
-    """Clones, and what is checked out of them, stage by stage."""
+    """Clones, and what is checked out of them; a stage sees the clones of those that it is built on."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: LintFile) -> None:
+        self.file = file
         self.clones: dict[tuple[int, str], tuple[Run, Command, Word | None]] = {}
         self.refs: dict[int, tuple[Run, Command, Word]] = {}
         self._last: dict[int, tuple[int, str]] = {}
@@ -59,20 +69,36 @@ class _Sources:
         self.clones[key] = (run, operation.command, operation.ref)
         self._last[run.instruction.index] = key
 
+    def _key(self, run: Run, operation: Git) -> tuple[int, str] | None:
+        cwd = operation.workdir
+        if cwd and "$" in cwd:
+            cwd = self.file.resolve(run, Word(value=cwd, start=0, end=0, literal=False)) or cwd
+        for stage in self.file.scopes.lineage(run.stage, self.file.scopes.variants_of(run.stage)[0]):
+            if (stage.index, cwd or "?") in self.clones:
+                return stage.index, cwd or "?"
+        last = self._last.get(run.instruction.index)
+        if last is not None:
+            return last
+        # The directory is not known: the one clone that is left is meant.
+        own = [key for key in self.clones if key[0] == run.stage.index]
+        return own[0] if cwd is None and len(own) == 1 else None
+
     def checkout(self, run: Run, operation: Git) -> None:
         command, ref = operation.command, operation.ref
         if ref is None or (operation.verb == "checkout" and "--" in command.values()):
             return
-        key = (run.stage.index, command.cwd or "?")
-        if key not in self.clones:
-            key = self._last.get(run.instruction.index, key)
-        self.clones.pop(key, None)
+        dormant = self.file.by_default(run, command) is False or self.file.resolve(run, ref) == ""
+        if dormant:
+            return  # the default build keeps what was cloned
+        key = self._key(run, operation)
+        if key is not None:
+            self.clones.pop(key, None)
         if ref.value not in {"FETCH_HEAD", "HEAD"}:
             self.refs[ref.start] = (run, command, ref)
 
 
 def check(file: LintFile) -> Iterable[Hit]:
-    sources = _Sources()
+    sources = _Sources(file)
     for run, command in file.commands():
         operation = git(command)
         if operation is None:
@@ -85,8 +111,8 @@ def check(file: LintFile) -> Iterable[Hit]:
             sources.checkout(run, operation)
     named = [*sources.refs.values(), *((run, command, ref) for run, command, ref in sources.clones.values() if ref)]
     yield from _once(hit for place in named for hit in _hit(file, *place))
-    for _, command, ref in sources.clones.values():
-        if ref is None:
+    for run, command, ref in sources.clones.values():
+        if ref is None or file.resolve(run, ref) == "":
             message = "the default branch is cloned and nothing is checked out: every build takes another commit"
             yield Hit(start=command.start, end=command.end, message=message)
 
@@ -105,7 +131,10 @@ def _path(file: LintFile, run: Run, operation: Git, url: Word) -> str:
         folder = file.resolve(run, operation.directory) or operation.directory.value
     else:
         folder = clone_folder(file.resolve(run, url) or url.value)
-    return posixpath.join(operation.command.cwd or "?", folder)
+    workdir = operation.workdir or "?"
+    if "$" in workdir:
+        workdir = file.resolve(run, Word(value=workdir, start=0, end=0, literal=False)) or workdir
+    return posixpath.join(workdir, folder)
 
 
 def _git_requirement(file: LintFile, run: Run, word: Word) -> Iterator[Hit]:

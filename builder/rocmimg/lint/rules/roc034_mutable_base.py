@@ -11,6 +11,8 @@ from rocmimg.lint.model import Hit, Level, Rule
 
 _MOVING: Final = re.compile(r"(?i)(.*[-_.])?(latest|nightly|main|master|dev|devel|edge|base|stable|rolling|daily)$")
 
+_VERSION: Final = re.compile(r"\d+\.\d+|\d{8}")
+
 
 def check(file: LintFile) -> Iterable[Hit]:
     seen: set[str] = set()
@@ -23,7 +25,7 @@ def check(file: LintFile) -> Iterable[Hit]:
                 continue
             seen.add(image)
             tag = image.rpartition("/")[2].partition(":")[2]
-            if not tag or _MOVING.fullmatch(tag):
+            if not tag or (_MOVING.fullmatch(tag) and not _VERSION.search(tag)):
                 what = f"the tag {tag} moves by intent" if tag else "without a tag it is `latest`"
                 yield Hit(start=stage.start.start, end=stage.start.end, message=f"{image}: {what}")
             else:

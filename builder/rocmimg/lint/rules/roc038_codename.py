@@ -7,48 +7,43 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
-from rocmimg.lint.expand import uses
+from rocmimg.lint.expand import expand, uses
+from rocmimg.lint.images import CODENAMES, UBUNTU, Image
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.scope import Variant
 from rocmimg.lint.shell import Command
 
-_UBUNTU: Final = {"20.04": "focal", "22.04": "jammy", "24.04": "noble", "26.04": "resolute"}
-_DEBIAN: Final = {"11": "bullseye", "12": "bookworm", "13": "trixie"}
-_NAMES: Final = re.compile(rf"\b({'|'.join([*_UBUNTU.values(), *_DEBIAN.values()])})\b")
-_UBUNTU_TAG: Final = re.compile(r"ubuntu[-_:]?(\d\d\.\d\d)")
-_DEBIAN_TAG: Final = re.compile(r"(?:^|/)debian:(\d\d)")
+_LISTS: Final = "/etc/apt/sources.list"
+_SOURCE: Final = re.compile(r"\bdeb(?:-src)?\s|Suites:|ppa:|^deb\b", re.MULTILINE)
+_REPOSITORY_PACKAGE: Final = re.compile(r"://\S+/\S+\.deb$")
 
 
-def _codename(image: str) -> str | None:
-    named = _NAMES.search(image)
-    if named:
-        return named[1]
-    if match := _UBUNTU_TAG.search(image):
-        return _UBUNTU.get(match[1])
-    if match := _DEBIAN_TAG.search(image):
-        return _DEBIAN.get(match[1])
-    return None
-
-
-def _sources(file: LintFile, run: Run, command: Command, variant: Variant) -> str:
-    """Text that a command writes into a list of package sources."""
-    targets = [redirect.target.value for redirect in command.redirects]
-    if command.name == "tee":
-        targets += command.values()
-    if command.name != "add-apt-repository" and not any("/etc/apt/sources.list" in target for target in targets):
-        return ""
+def _written(file: LintFile, run: Run, command: Command, variant: Variant) -> str:
+    """Text that a command writes into a list of package sources, or the address of one."""
     words = [file.resolve(run, word, variant) or "" for word in command.words]
-    text = "\n".join([*words, command.input])
-    return text if re.search(r"\bdeb\b|Suites:|ppa:", text) else ""
+    targets = [redirect.target.value for redirect in command.redirects]
+    if command.name in {"tee", "cat", "sponge"}:
+        targets += command.values()
+    if command.name in {"curl", "wget"}:
+        lists = any(_LISTS in text for text in (*words, *targets))
+        return "\n".join(word for word in words if "://" in word and (lists or _REPOSITORY_PACKAGE.search(word)))
+    if command.name == "add-apt-repository" or any(_LISTS in target for target in targets):
+        text = "\n".join([*words, expand(command.input, file.lookup(run, variant)) or command.input])
+        return text if _SOURCE.search(text) else ""
+    if command.name in {"apt-get", "apt", "dpkg", "gdebi"}:
+        return "\n".join(word for word in words if _REPOSITORY_PACKAGE.search(word))
+    return ""
 
 
 def check(file: LintFile) -> Iterable[Hit]:
     for run, command in file.commands():
         wrong: dict[tuple[str, str], list[str]] = {}
         for variant in file.live_variants(run, command):
-            has = _codename(file.scopes.base_image(run.stage, variant) or "")
-            wants = set(_NAMES.findall(_sources(file, run, command, variant))) if has else set()
-            if has and wants and has not in wants:
+            has = Image(file.scopes.base_image(run.stage, variant) or "").codename
+            text = _written(file, run, command, variant) if has else ""
+            wants = set(CODENAMES.findall(text))
+            # ROCm's packages for Debian are those for Ubuntu, as AMD documents it.
+            if has and wants and has not in wants and not (has not in UBUNTU and wants <= UBUNTU):
                 wrong.setdefault((", ".join(sorted(wants)), has), []).append(variant.label)
         for (wants_text, has), labels in wrong.items():
             names = [u.name for w in command.words for u in uses(w.value) if "CODENAME" in u.name]
@@ -59,6 +54,24 @@ def check(file: LintFile) -> Iterable[Hit]:
                 end=command.end,
                 message=f"packages of {wants_text}{by} on a base of {has}{label}",
             )
+    yield from _added(file)
+
+
+def _added(file: LintFile) -> Iterable[Hit]:
+    """ADD of an address into the lists."""
+    for stage in file.dockerfile.stages:
+        has = next((image.codename for image in file.images(stage)), None)
+        for instruction in stage.instructions:
+            if (
+                instruction.keyword != "ADD"
+                or has is None
+                or not any(_LISTS in word for word in instruction.words[-1:])
+            ):
+                continue
+            wants = set(CODENAMES.findall(" ".join(instruction.words[:-1])))
+            if wants and has not in wants and not (has not in UBUNTU and wants <= UBUNTU):
+                message = f"packages of {', '.join(sorted(wants))} on a base of {has}"
+                yield Hit(start=instruction.start, end=instruction.end, message=message)
 
 
 RULE: Final = Rule(

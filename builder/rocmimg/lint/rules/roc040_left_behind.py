@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command
-from rocmimg.lint.tools import pip_install
 
 _WHAT: Final = {
     "lists": "apt's package lists stay in the layer",
     "cache": "pip's cache stays in the layer",
     "toolchain": "the Rust toolchain stays in the image",
+    "copy": "every file below is copied into this layer, even where nothing changes but its mode or owner",
 }
 
 
@@ -23,11 +25,15 @@ def _mounted(run: Run, *needles: str) -> bool:
     )
 
 
-def _removed(run: Run, *needles: str) -> bool:
-    for command in run.script.commands:
-        text = " ".join(command.values())
-        if command.name in {"rm", "find"} and any(needle in text for needle in needles):
-            return True
+def _removed(run: Run, command: Command, *needles: str) -> bool:
+    """Removed in the same RUN, after it came; a quoted asterisk removes nothing."""
+    for other in run.script.commands:
+        if other.start <= command.start or other.name not in {"rm", "find", "rmdir", "unlink"}:
+            continue
+        for word in other.words:
+            quoted = word.end - word.start > len(word.value) and "*" in word.value
+            if any(needle in word.value for needle in needles) and not (quoted and other.name == "rm"):
+                return True
     return False
 
 
@@ -37,7 +43,7 @@ def _pip(file: LintFile, run: Run, command: Command) -> bool:
         return False
     if all(need.name == "" for need in install.requirements) and install.has("--no-deps"):
         return False
-    if _mounted(run, ".cache", "/root") or _removed(run, ".cache", "pip"):
+    if _mounted(run, ".cache", "/root") or _removed(run, command, ".cache", "pip"):
         return False
     if any(" ".join(c.values()).endswith(("cache purge", "cache clean")) for c in run.script.commands):
         return False
@@ -51,11 +57,24 @@ def _pip(file: LintFile, run: Run, command: Command) -> bool:
 def _kind(file: LintFile, run: Run, command: Command) -> str | None:
     values = command.values()
     if command.name in {"apt-get", "apt"} and "install" in values:
-        kept = not _mounted(run, "/var/lib/apt") and not _removed(run, "/var/lib/apt/lists", "/var/lib/apt")
+        kept = not _mounted(run, "/var/lib/apt") and not _removed(run, command, "/var/lib/apt", "/var/lib/*")
         return "lists" if kept else None
     if any("sh.rustup.rs" in value for value in values):
-        return None if _removed(run, ".cargo", ".rustup", "/rust") else "toolchain"
+        return None if _removed(run, command, ".cargo", ".rustup", "/rust") else "toolchain"
+    if command.name in {"chmod", "chown", "chgrp"} and _recursive(values):
+        return "copy" if any(_LARGE.fullmatch(value) for value in values) else None
     return "cache" if _pip(file, run, command) else None
+
+
+def _recursive(values: list[str]) -> bool:
+    return any(re.fullmatch(r"-\w*R\w*|--recursive", value) for value in values)
+
+
+# Trees of a base image that hold gigabytes.
+_LARGE: Final = re.compile(
+    r"/(?:opt/(?:venv|conda|rocm[\w.-]*|miniconda\w*|python\w*)|usr|usr/local|opt|venv)?/?\*?"
+    r"|/opt/\S*site-packages/?"
+)
 
 
 def check(file: LintFile) -> Iterable[Hit]:

@@ -15,6 +15,17 @@ _SECRET: Final = re.compile(
 )
 _INNOCENT: Final = re.compile(r"(?i)\w*(NO|WITHOUT|SKIP|DISABLE|MAX|NUM)_\w*|\w*_(URL|PATH|FILE|DIR)")
 
+_PLACEHOLDER: Final = re.compile(
+    r"(?i)^(?:0|1|true|false|none|null|empty|test\w*|dummy|local|default|secret|password|token|key|todo|tbd|unset|n/?a)$"
+    r"|your|change|replace|placeholder|example|insert|<|>|x{3,}|\*{3,}|\.{3,}|dummy|fake|not[-_ ]?(?:set|needed|used|a)"
+)
+_RANDOM: Final = re.compile(r"(?:hf_|sk-|ghp_|github_pat_|glpat-|AKIA|xox[bp]-)\w+|(?=.*\d)(?=.*[A-Za-z])[\w+/=-]{16,}")
+
+
+def _random(value: str) -> bool:
+    """It looks generated: a known prefix, or long with letters and digits."""
+    return _RANDOM.fullmatch(value) is not None
+
 
 def check(file: LintFile) -> Iterable[Hit]:
     for instruction in file.dockerfile.instructions:
@@ -26,10 +37,11 @@ def check(file: LintFile) -> Iterable[Hit]:
             value = (pair.value or "").strip("\"'")
             if not value and instruction.keyword == "ENV":
                 continue
-            if value.lower() in {"0", "1", "true", "false", "none"}:
+            if value and _PLACEHOLDER.search(value):
                 continue
             if value and "$" not in value:
-                message, level = f"{pair.name} has its value in the file and in every image built from it", Level.ERROR
+                message = f"{pair.name} has its value in the file and in every image built from it"
+                level = Level.ERROR if _random(value) else Level.WARNING
             elif instruction.keyword == "ENV":
                 message, level = f"{pair.name} is kept in the image's environment: every puller reads it", Level.ERROR
             else:

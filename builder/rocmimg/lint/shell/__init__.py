@@ -7,6 +7,18 @@ and every byte keeps its place in the file.
 from rocmimg.lint.shell.commands import options
 from rocmimg.lint.shell.conditions import holds
 from rocmimg.lint.shell.model import Assignment, Command, Condition, Redirect, Script, Word
-from rocmimg.lint.shell.reader import Files, read
+from rocmimg.lint.shell.reader import Files, Surroundings, read
 
-__all__ = ["Assignment", "Command", "Condition", "Files", "Redirect", "Script", "Word", "holds", "options", "read"]
+__all__ = [
+    "Assignment",
+    "Command",
+    "Condition",
+    "Files",
+    "Redirect",
+    "Script",
+    "Surroundings",
+    "Word",
+    "holds",
+    "options",
+    "read",
+]

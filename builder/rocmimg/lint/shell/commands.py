@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
 from tree_sitter import Node
 
-from rocmimg.lint.expand import expand
+from rocmimg.lint.expand import Lookup, expand
 from rocmimg.lint.shell.model import Assignment, Command, Word
 from rocmimg.lint.syntax import SHELLS
 
 _WRAPPERS: Final = frozenset(
     {"env", "sudo", "time", "nice", "ionice", "nohup", "exec", "command", "timeout", "stdbuf", "retry", "builtin"}
-    | {"ccache"}
+    | {"ccache", "xvfb-run", "fakeroot", "eatmydata", "busybox"}
 )
+_WRAPPER_VALUES: Final = {"sudo": {"-u", "-g", "--user", "--group"}, "nice": {"-n"}, "timeout": {"-s", "-k"}}
 
 
 _OPTION_O: Final = re.compile(r"[-+]\w*[oO]$")
@@ -42,22 +42,22 @@ def options(argv: tuple[str, ...]) -> tuple[bool, bool]:
 
 
 def follow(
-    head: Word | None,
-    words: list[Word],
-    nodes: list[Node],
-    variables: Mapping[str, str],
-    assignments: list[Assignment],
+    head: Word | None, words: list[Word], nodes: list[Node], lookup: Lookup, assignments: list[Assignment]
 ) -> tuple[str, int, list[str]]:
-    """The command behind env, sudo, time and the like: name, end of the name, what wraps it."""
+    """The command behind env, sudo, time and the like: its path, the end of its name, what wraps it."""
     wrapped: list[str] = []
     while head is not None:
-        name = posixpath.basename(expand(head.value, variables.get) or head.value)
+        path = expand(head.value, lookup) or head.value
+        name = posixpath.basename(path)
         if name not in _WRAPPERS:
-            return name, head.end, wrapped
+            return path, head.end, wrapped
         wrapped.append(name)
         while words and (words[0].value.startswith("-") or "=" in words[0].value or words[0].value[:1].isdigit()):
             word = words.pop(0)
             nodes.pop(0)
+            if word.value in _WRAPPER_VALUES.get(name, ()) and words:
+                words.pop(0)
+                nodes.pop(0)
             if name == "env" and "=" in word.value and not word.value.startswith("-"):
                 key, _, value = word.value.partition("=")
                 inner = replace(word, value=value)
@@ -116,7 +116,7 @@ def _operands(values: list[str]) -> list[str]:
     return [value for before, value in pairwise(("", *values)) if value[:1] not in "-+" and not _OPTION_O.match(before)]
 
 
-def script_file(command: Command, head: str) -> str | None:
+def script_file(command: Command) -> str | None:
     """The file that a command runs as a script: ``bash x.sh``, ``. x.sh``, ``./x.sh``."""
     values = command.values()
     if command.name in {".", "source"}:
@@ -125,7 +125,7 @@ def script_file(command: Command, head: str) -> str | None:
         if any(value.startswith("-") and not value.startswith("--") and value.endswith("c") for value in values):
             return None
         return next(iter(_operands(values)), None)
-    return head if "/" in head else None
+    return command.path if "/" in command.path else None
 
 
 def _join(cwd: str | None, target: str | None) -> str | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from tree_sitter import Node
 
 from rocmimg.lint.expand import Lookup, expand
 from rocmimg.lint.shell.model import UNKNOWN, Condition, Word
 from rocmimg.lint.shell.words import Words
+
+_MAX_DEPTH: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +76,23 @@ def _case(node: Node, words: Words) -> Iterator[Branch]:
         yield Branch(tests=[], body=body, guards=(guard,))
 
 
-def condition(node: Node, words: Words) -> Condition:
+def conjunction(left: Condition, right: Condition) -> Condition:
+    """Both; what no value can decide is in it once."""
+    parts = [part for side in (left, right) for part in (side.parts if side.kind == "all" else (side,))]
+    decidable = tuple(part for part in parts if part.kind != "unknown")
+    if not decidable:
+        return UNKNOWN
+    return Condition(kind="all", parts=decidable if len(decidable) == len(parts) else (*decidable, UNKNOWN))
+
+
+def condition(node: Node, words: Words, depth: int = 0) -> Condition:
     """The test that a node is; unknown where it is none of the simple ones."""
-    if node.type == "list":
+    if node.type == "list" and depth < _MAX_DEPTH:
         kinds = {child.type for child in node.children}
-        parts = tuple(condition(child, words) for child in node.named_children)
+        parts = tuple(condition(child, words, depth + 1) for child in node.named_children)
         return Condition(kind="all" if "&&" in kinds else "any", parts=parts)
     if node.type == "negated_command" and node.named_children:
-        return Condition(kind="not", parts=(condition(node.named_children[-1], words),))
+        return Condition(kind="not", parts=(condition(node.named_children[-1], words, depth + 1),))
     if node.type == "test_command" and node.named_children:
         inner = node.named_children[0]
         if inner.type == "binary_expression" and len(inner.named_children) == 2:  # noqa: PLR2004
@@ -91,6 +103,14 @@ def condition(node: Node, words: Words) -> Condition:
         if inner.type == "unary_expression" and inner.named_children:
             operator = (inner.children[0].text or b"").decode()
             return Condition(kind="test", operator=operator, words=(words.word(inner.named_children[-1]),))
+        if inner.type in {"string", "simple_expansion", "expansion"}:
+            return Condition(kind="test", operator="-n", words=(words.word(inner),))
+    if node.type == "command" and (node.named_children[0].text if node.named_children else b"") == b"test":
+        found = [words.word(child) for child in node.named_children[1:]]
+        if len(found) == 3 and found[1].value in {"=", "==", "!="}:  # noqa: PLR2004
+            return Condition(kind="test", operator=found[1].value, words=(found[0], found[2]))
+        if len(found) == 2:  # noqa: PLR2004
+            return Condition(kind="test", operator=found[0].value, words=(found[1],))
     return UNKNOWN
 
 

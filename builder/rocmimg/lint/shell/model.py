@@ -60,6 +60,8 @@ class Command:
 
     name: str
     """Its last path part; a variable that the script sets is followed; the command behind env, sudo, time, ..."""
+    path: str
+    """Its name as written, with the path."""
     words: tuple[Word, ...]
     """Its arguments."""
     assignments: tuple[Assignment, ...]

@@ -6,18 +6,20 @@ and every byte keeps its place in the file.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
 from tree_sitter import Language, Node, Parser
 
+from rocmimg.lint.expand import Lookup
 from rocmimg.lint.shell.commands import State, effects, follow, inner_script, options, reads_script, script_file
-from rocmimg.lint.shell.conditions import branches
+from rocmimg.lint.shell.conditions import branches, condition, conjunction
 from rocmimg.lint.shell.context import Context
 from rocmimg.lint.shell.heredocs import Heredoc, find, take_out
-from rocmimg.lint.shell.model import Assignment, Command, Redirect, Script
+from rocmimg.lint.shell.model import UNKNOWN, Assignment, Command, Condition, Redirect, Script
 from rocmimg.lint.shell.nodes import errors, is_no_op
 from rocmimg.lint.shell.words import Words
 from rocmimg.lint.syntax import SHELLS
@@ -56,18 +58,38 @@ Files = Callable[[str, str | None], tuple[MappedText, tuple[str, ...]] | None]
 """The script at a path of the image, seen from a directory, with its interpreter."""
 
 
-def read(text: MappedText, *, interpreter: tuple[str, ...], cwd: str | None, files: Files | None = None) -> Script:
+def _unknown(_: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a script finds when it starts: files of the image, variables of its environment."""
+
+    files: Files | None = None
+    variables: Lookup = _unknown
+
+
+def read(
+    text: MappedText, *, interpreter: tuple[str, ...], cwd: str | None, around: Surroundings = Surroundings()
+) -> Script:
     """Read a script; `interpreter` is the shell with its options (``/bin/bash -o pipefail -c``)."""
     script = Script()
-    _Reader(script, files, nesting=0).run(text, interpreter, State(cwd))
+    _Reader(script, around, nesting=0).run(text, interpreter, State(cwd))
     return script
 
 
+def _decides(guard: Condition) -> bool:
+    """Whether known values can ever tell what a condition comes to."""
+    return guard.kind in {"test", "case"} or any(map(_decides, guard.parts))
+
+
 class _Reader:
-    def __init__(self, script: Script, files: Files | None, nesting: int) -> None:
+    def __init__(self, script: Script, around: Surroundings, nesting: int) -> None:
         self.script = script
-        self.files = files
+        self.around = around
         self.heredocs: tuple[Heredoc, ...] = ()
+        self.conditions: dict[int, Condition] = {}
         self.nesting = nesting
         self.text = MappedText.of(b"", 0)
         self.words = Words(self.text)
@@ -116,8 +138,19 @@ class _Reader:
         else:
             before = replace(context, condition=True, left=True, tail=())
         self._node(left, state, before)
-        if right is not left:
-            self._node(right, state, context)
+        if right is left:
+            return
+        guard = self._condition(left)
+        if operator == "&&":
+            self.conditions[node.id] = conjunction(guard, self._condition(right))
+        else:
+            guard = Condition(kind="not", parts=(guard,))
+        if _decides(guard):
+            context = replace(context, guards=(*context.guards, guard))
+        self._node(right, state, context)
+
+    def _condition(self, node: Node) -> Condition:
+        return self.conditions.get(node.id, UNKNOWN) if node.type == "list" else condition(node, self.words)
 
     def _pipeline(self, node: Node, state: State, context: Context) -> None:
         self.script.pipelines += 1
@@ -198,8 +231,14 @@ class _Reader:
             if child.type == "variable_assignment":
                 assignment = self.words.assignment(child, exported=exported, guards=context.guards)
                 self.script.assignments.append(assignment)
-                state.variables[assignment.name] = assignment.value.value
+                state.variables[assignment.name] = self._array(child) or assignment.value.value
             self._substitutions(child, state, context)
+
+    def _array(self, node: Node) -> str:
+        value = node.child_by_field_name("value")
+        if value is None or value.type != "array":
+            return ""
+        return " ".join(self.words.word(child).value for child in value.named_children)
 
     def _substitutions(self, node: Node, state: State, context: Context) -> None:
         """Commands inside ``$(...)`` and ``<(...)`` anywhere below a node."""
@@ -240,10 +279,20 @@ class _Reader:
             elif child.type not in {"command_name", "file_redirect", "herestring_redirect"}:
                 nodes.append(child)
             self._substitutions(child, state, context)
-        words = [self.words.word(child) for child in nodes]
-        head = self.words.word(name_node) if name_node is not None else None
+
+        def lookup(variable: str) -> str | None:
+            return state.variables.get(variable) or self.around.variables(variable)
+
+        pairs = [(word, child) for child in nodes for word in self.words.split(child, lookup)]
+        if name_node is not None:
+            inner = name_node.named_children[0] if name_node.named_children else name_node
+            pairs[:0] = [(word, inner) for word in self.words.split(inner, lookup)]
+        words, nodes = [word for word, _ in pairs], [child for _, child in pairs]
+        head = words.pop(0) if name_node is not None else None
+        if head is not None:
+            nodes.pop(0)
         start = self.text.origin(node.start_byte)
-        name, name_end, wrapped = follow(head, words, nodes, state.variables, assignments)
+        path, name_end, wrapped = follow(head, words, nodes, lookup, assignments)
         heredoc = self._heredoc(redirects)
         lost = context.lost
         if not lost and not context.condition and not context.final:
@@ -254,7 +303,8 @@ class _Reader:
         if context.condition:
             lost = context.lost if context.lost == "true" else ""
         command = Command(
-            name=name,
+            name=posixpath.basename(path),
+            path=path,
             words=tuple(words),
             assignments=tuple(assignments),
             redirects=tuple(redirects),
@@ -273,14 +323,14 @@ class _Reader:
         )
         self.script.commands.append(command)
         effects(command, state)
-        self._scripts(command, head.value if head is not None else "", nodes, heredoc, state, context)
+        self._scripts(command, nodes, heredoc, state, context)
 
     def _heredoc(self, redirects: list[Redirect]) -> Heredoc | None:
         found = (find(redirect.target.value, self.heredocs) for redirect in redirects if redirect.operator == "<")
         return next((heredoc for heredoc in found if heredoc is not None), None)
 
     def _scripts(
-        self, command: Command, head: str, nodes: list[Node], heredoc: Heredoc | None, state: State, context: Context
+        self, command: Command, nodes: list[Node], heredoc: Heredoc | None, state: State, context: Context
     ) -> None:
         """Scripts that a command runs: in its arguments, on its input, in a file of the context."""
         inner = inner_script(command, nodes)
@@ -290,8 +340,8 @@ class _Reader:
             heredoc = context.piped
         if inner is None and heredoc is not None and (shell := reads_script(command)):
             self._nested(heredoc.body, shell, state, context)
-        elif inner is None and self.files is not None and (path := script_file(command, head)) is not None:
-            text = self.files(path, state.cwd)
+        elif inner is None and self.around.files is not None and (path := script_file(command)) is not None:
+            text = self.around.files(path, state.cwd)
             if text is not None:
                 options = tuple(value for value in command.values() if value[:1] in "-+")
                 self._nested(text[0], (*text[1], *(options if command.name in SHELLS else ())), state, context)
@@ -299,7 +349,7 @@ class _Reader:
     def _nested(self, text: MappedText, shell: tuple[str, ...], state: State, context: Context) -> None:
         if self.nesting >= _MAX_NESTING:
             return
-        reader = _Reader(self.script, self.files, self.nesting + 1)
+        reader = _Reader(self.script, self.around, self.nesting + 1)
         inner = State(state.cwd)
         # What the outer shell does with the status of the whole script holds for its last command only.
         outer = Context(

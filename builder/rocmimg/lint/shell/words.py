@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from tree_sitter import Node
 
+from rocmimg.lint.expand import Lookup
 from rocmimg.lint.shell.model import Assignment, Condition, Word
 from rocmimg.lint.text import Builder, MappedText
+
+_WHOLE: Final = re.compile(r"(?:\$\{?|\"?\$\{(?=\w+\[))(\w+)(?:\[[@*]\])?\}?\"?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,16 @@ class Words:
             exported=exported,
             guards=guards,
         )
+
+    def split(self, node: Node, lookup: Lookup) -> list[Word]:
+        """The words that a node becomes: an unquoted variable, or a whole array, of several known words is several."""
+        word = self.word(node)
+        match = _WHOLE.fullmatch((node.text or b"").decode(errors="replace"))
+        value = lookup(match[1]) if match else None
+        pieces = value.split() if value and "$" not in value else []
+        if len(pieces) < 2:  # noqa: PLR2004
+            return [word]
+        return [Word(value=piece, start=word.start, end=word.end, literal=True) for piece in pieces]
 
     def script(self, node: Node) -> MappedText:
         """The text of a quoted word as an inner shell gets it."""
