@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Give the candidates of a release their tags and aliases: all of its cells, or none.
 
-    A candidate needs every tier of checks that `release.requires` names, run and passed on its very digest. A promotion
-    that somebody left unfinished is finished first.
+    A candidate needs every tier of checks that `release.required_tiers` names, run and passed on its very digest. A
+    promotion that somebody left unfinished is finished first.
     """
     from rocmimg.release.promote import open_release, prepare, promote
 

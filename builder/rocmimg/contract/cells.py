@@ -189,7 +189,7 @@ def _check(
     findings = [
         pins.check_triton_swap(store, component.recipe.env),
         pins.check_python(store, base),
-        pins.check_cmake(store, component.tools.get("cmake", "")),
+        pins.check_cmake(store, component.build_pip.get("cmake", "")),
     ]
     if component.recipe.prebuilt:
         findings.append(pins.check_prebuild(store, way="wheel" if component.install == "wheel" else "build_ext"))

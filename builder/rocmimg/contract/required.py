@@ -68,9 +68,9 @@ class Availability:
 
 
 def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
-    """Capabilities that images.yaml names for a cell (``requires``)."""
+    """Capabilities that images.yaml names for a cell (``capabilities``)."""
     for component, _ in components_of(cell, matrix).values():
-        for target in component.config.requires:
+        for target in component.config.capabilities:
             yield Required(cell=cell.id, target=target, source=source_of(component, matrix))
 
 

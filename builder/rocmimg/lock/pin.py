@@ -86,7 +86,7 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
     components = tuple(_component(component, lock) for component in cell.components)
     update: dict[str, object] = {
         "base": base,
-        "tools": _versions(config.tools, lock),
+        "common_pip": _versions(config.common_pip, lock),
         "pip": _versions(config.pip, lock),
     }
     pinned: CellConfig = config.model_copy(update=update)
@@ -94,11 +94,11 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
 
 
 def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:
-    git, tools = component.git, _versions(component.tools, lock)
+    git, tools = component.git, _versions(component.build_pip, lock)
     found = lock.git.get(git.repo, {}).get(git.ref) if git else None
     if git is None or found is None:
-        return replace(component, tools=tools)
-    return replace(component, tools=tools, source=replace(git, ref=found.commit, named=git.ref))
+        return replace(component, build_pip=tools)
+    return replace(component, build_pip=tools, source=replace(git, ref=found.commit, named=git.ref))
 
 
 def _versions(packages: Mapping[str, str], lock: Lock) -> Mapping[str, str]:

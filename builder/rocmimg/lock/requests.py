@@ -61,13 +61,13 @@ def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
         if git := component.git:
             owner = component.shared_with or component.name
             yield request("git", git.repo, git.named_ref, "components", owner, "ref")
-        for name, spec in component.tools.items():
+        for name, spec in component.build_pip.items():
             yield request(
-                "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "tools", name
+                "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "build_pip", name
             )
         for index, name, version in wheels_of(component):
             yield request("packages", index, f"{name}=={version}", "components", component.name, "options", name)
-    for table in ("tools", "pip"):
+    for table in ("common_pip", "pip"):
         packages: Mapping[str, str] = getattr(cell.config, table)
         for name, spec in packages.items():
             yield request("packages", DEFAULT_INDEX, requirement(name, spec), table, name)

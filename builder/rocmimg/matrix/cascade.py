@@ -12,7 +12,7 @@ from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix.model import CellConfig, Network
 from rocmimg.matrix.nodes import Node, mapping, parse_yaml, read_yaml
 from rocmimg.matrix.shape import shape_of
-from rocmimg.matrix.validate import did_you_mean, validate
+from rocmimg.matrix.validate import unknown_key, validate
 
 _SET: Final = re.compile(r"((?:[^.=\[\]]+|\[[^\]]+\])(?:\.[^.=\[\]]+|\[[^\]]+\])*)=(.*)", re.DOTALL)
 _STEP: Final = re.compile(r"\[([^\]]+)\]|([^.=\[\]]+)")
@@ -59,29 +59,29 @@ def _is_mapping(node: Node) -> bool:
 
 
 def parse_set(text: str, source: str = "command line") -> Node:
-    """``--set path.to.key=value`` as a layer; a key with dots stands in brackets, and ``@FILE`` is a value in YAML.
+    """``--set PATH=VALUE`` as a layer; a key with dots stands in brackets, and ``@FILE`` is a value in YAML.
 
     Raises:
-        ConfigError: there is no ``=``, an empty path, a wrong value, or an unknown first key.
+        ConfigError: ``=`` or the path is missing, a wrong value, or an unknown first key.
     """
     place = Position(source)
     match = _SET.fullmatch(text)
     if match is None:
         raise ConfigError(
-            f"--set {text!r} has no path.to.key=value form",
+            f"--set {text}: expected PATH=VALUE",
             next_step="for instance --set version=v1, --set 'network.git_mirrors[https://github.com/]=/srv/mirrors' or "
             "--set network.git_mirrors=@mirrors.yaml",
             position=place,
         )
     path, value = match.groups()
     steps = [bracketed or plain for bracketed, plain in _STEP.findall(path)]
-    if steps[0] in ("gpu_archs", "extends", "variants", "archs"):
+    if steps[0] in ("gpu_archs", "extends", "variants", "per_arch"):
         raise ConfigError(
             f"{steps[0]} cannot be set for a cell", next_step="select cells with --target and --arch", position=place
         )
     known = shape_of(CellConfig).keys_at(())
     if steps[0] not in known:
-        raise ConfigError(f"--set: unknown key {path}", next_step=did_you_mean(steps[0], known), position=place)
+        raise unknown_key(steps[0], known, place)
     if value.startswith("@"):
         node = read_yaml(Path(value[1:]))
     else:

@@ -27,7 +27,7 @@ class ResolvedComponent:
     options: Mapping[str, OptionValue]
     archs: tuple[str, ...]
     """The gfx names that it is compiled for."""
-    tools: Mapping[str, str]
+    build_pip: Mapping[str, str]
     """Python packages that its build needs: name -> version or bounds."""
     paths: tuple[str, ...]
     """What it writes in the final image, its checkout and module included."""
@@ -108,10 +108,10 @@ class Cell:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Distributions that stay as they are once the base stage is done: ``keep`` without what components bring."""
-        brought = {name for c in self.components if not c.recipe.foundation for name in c.recipe.provides}
-        ours = [name for c in self.components if c.recipe.foundation for name in c.recipe.provides]
-        return tuple(dict.fromkeys(name for name in (*self.config.keep, *ours) if name not in brought))
+        """Distributions that no install after the base stage may replace: ``protect`` without what components bring."""
+        brought = {name for c in self.components if not c.recipe.in_base_stage for name in c.recipe.provides}
+        ours = [name for c in self.components if c.recipe.in_base_stage for name in c.recipe.provides]
+        return tuple(dict.fromkeys(name for name in (*self.config.protect, *ours) if name not in brought))
 
     def checkout(self, component: ResolvedComponent) -> str:
         """Where a component's sources lie in the image."""

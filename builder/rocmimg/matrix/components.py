@@ -93,12 +93,12 @@ def resolve_component(
     if component.install and component.install not in recipe.install:
         ways = " or ".join(recipe.install) or "nothing: it is no Python package"
         raise wrong("install", f"{recipe.name} cannot be installed as {component.install}", f"it takes {ways}")
-    for index, arch in enumerate(component.archs):
+    for index, arch in enumerate(component.gpu_archs):
         if arch not in archs:
             raise ConfigError(
                 f"component {name}: the cell is not for {arch}",
                 next_step=did_you_mean(arch, archs),
-                position=here.find(("archs", index)).position,
+                position=here.find(("gpu_archs", index)).position,
             )
     if recipe.when and flags[recipe.when] in (False, "none"):
         return None
@@ -114,8 +114,8 @@ def resolve_component(
         module=module,
         directory=directory,
         options=options,
-        archs=component.archs or archs,
-        tools={**recipe.tools, **component.tools},
+        archs=component.gpu_archs or archs,
+        build_pip={**recipe.build_pip, **component.build_pip},
         paths=(
             *([checkout] if install == "editable" else []),
             *([f"site-packages/{module}"] if module else []),

@@ -16,10 +16,10 @@ from rocmimg.matrix.recipe import Catalogue, builtin_templates
 from rocmimg.matrix.resolve import link_bases, refuse_shared_tags, resolve_cell, unused_default_flags
 from rocmimg.matrix.select import NOTHING, Selection, select
 from rocmimg.matrix.shape import shape_of
-from rocmimg.matrix.validate import did_you_mean, validate
+from rocmimg.matrix.validate import did_you_mean, unknown_key, validate
 
-TOP_KEYS: Final = ("archs", "defaults", "targets", "templates")
-TARGET_KEYS: Final = ("extends", "gpu_archs", "archs", "variants")
+TOP_KEYS: Final = ("architectures", "defaults", "targets", "templates")
+TARGET_KEYS: Final = ("extends", "gpu_archs", "per_arch", "variants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     targets = root.children.get("targets")
     if targets is None or not targets.children:
         raise ConfigError("there are no targets", next_step="add `targets:`", position=root.position)
-    archs = _archs(root.children.get("archs"))
+    archs = _archs(root.children.get("architectures"))
     catalogue = Catalogue(_template_folders(root, path.parent))
     defaults = root.children.get("defaults") or mapping({}, Position(shown))
     _refuse_unknown(defaults, shape_of(CellConfig).keys_at(()), "defaults.")
@@ -111,7 +111,7 @@ def _template_folders(root: Node, folder: Path) -> tuple[Path, ...]:
 def _archs(own: Node | None) -> dict[str, Arch]:
     builtin = read_yaml(Path(__file__).with_name("archs.yaml"), "archs.yaml")
     node = mapping({**builtin.children, **own.children}, own.position) if own else builtin
-    return {name: validate(Arch, child, ("archs", name)) for name, child in node.children.items()}
+    return {name: validate(Arch, child, ("architectures", name)) for name, child in node.children.items()}
 
 
 def _refuse_unknown(node: Node, known: Iterable[str], prefix: str) -> None:
@@ -119,9 +119,7 @@ def _refuse_unknown(node: Node, known: Iterable[str], prefix: str) -> None:
         raise ConfigError(f"{prefix.rstrip('.') or 'the file'} must be a mapping", position=node.position)
     known = tuple(known)
     if errors := [
-        ConfigError(f"unknown key {prefix}{key}", next_step=did_you_mean(key, known), position=child.position)
-        for key, child in node.children.items()
-        if key not in known
+        unknown_key(f"{prefix}{key}", known, child.position) for key, child in node.children.items() if key not in known
     ]:
         raise ConfigErrors(errors)
 
@@ -167,7 +165,7 @@ def _outlines(name: str, targets: Node, defaults: Node, archs: Mapping[str, Arch
     by_arch: dict[str, list[Node]] = {}
     opt_in: dict[str, bool] = {}
     for owner, node in chain:
-        for kind, table in (("variants", by_variant), ("archs", by_arch)):
+        for kind, table in (("variants", by_variant), ("per_arch", by_arch)):
             group = node.children.get(kind)
             if group is None:
                 continue
@@ -183,7 +181,7 @@ def _outlines(name: str, targets: Node, defaults: Node, archs: Mapping[str, Arch
     for key, layers in by_arch.items():
         if key not in archs and key not in (entry for entry, _ in entries):
             raise ConfigError(
-                f"targets.{name}.archs: unknown arch {key!r}",
+                f"targets.{name}.per_arch: unknown arch {key!r}",
                 next_step=did_you_mean(key, [entry for entry, _ in entries]),
                 position=layers[0].position,
             )

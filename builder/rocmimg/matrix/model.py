@@ -149,7 +149,7 @@ class Component(Model):
     """Commits of ``repo`` that are applied on top of ``ref``, in this order."""
     reverts: tuple[Commit, ...] = ()
     """Commits of ``repo`` that are taken back on top of ``ref``, in this order, before ``picks``."""
-    archs: tuple[Name, ...] = ()
+    gpu_archs: tuple[Name, ...] = ()
     """GPU architectures that it is compiled for; all of the cell when empty."""
     install: Literal["editable", "wheel", ""] = ""
     """How Python packages are installed; empty for the recipe's own way."""
@@ -161,7 +161,7 @@ class Component(Model):
     """What the recipe lets one choose."""
     needs: tuple[Name, ...] = ()
     """Components of the cell whose results its build uses, besides those that the recipe says."""
-    tools: Mapping[Distribution, VersionSpec] = {}
+    build_pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages that its build needs: name -> version or bounds; laid over the recipe's own."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
     """Debian packages that the build of this component needs besides the recipe's own."""
@@ -171,7 +171,7 @@ class Component(Model):
     """Variables of its build, laid over those that the recipe sets: CFLAGS, a switch of its setup.py."""
     submodules: Literal["all", "none", ""] | tuple[_FolderInside, ...] = ""
     """Which of its repository's submodules are fetched: all, none, or the paths of some; empty for the recipe's way."""
-    requires: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
+    capabilities: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
     """Capabilities of this component that the image must have, as dotted names."""
 
 
@@ -228,9 +228,9 @@ class Checks(Model):
 class Release(Model):
     """What a candidate must have shown before it gets public names, and what becomes of old ones."""
 
-    requires: tuple[Literal["image", "import", "aot", "gpu"], ...] = ("image", "import", "aot", "gpu")
+    required_tiers: tuple[Literal["image", "import", "aot", "gpu"], ...] = ("image", "import", "aot", "gpu")
     """Tiers of checks: each must have been run on the candidate's digest, and none may have failed."""
-    candidates: ImageRef = ""
+    candidate_repository: ImageRef = ""
     """Repository of the candidates, in the same registry; empty for the image's own."""
     signers: Mapping[str, str] = {}
     """Who is believed: name -> path of a public key (PEM), from the folder of images.yaml. Results, provenance and
@@ -265,13 +265,13 @@ class CellConfig(Model):
     """Runtime environment of the image."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
     """Debian packages of the final image."""
-    tools: Mapping[Distribution, VersionSpec] = {}
+    common_pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages that every stage has, and the image: name -> version or bounds."""
     pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages of the final image: name -> version or bounds."""
-    remove: tuple[Distribution, ...] = ()
+    uninstall: tuple[Distribution, ...] = ()
     """Python distributions of the base that are taken out of it."""
-    keep: tuple[Distribution, ...] = ()
+    protect: tuple[Distribution, ...] = ()
     """Python distributions of the base that no later install may replace, for instance torch."""
     python: AbsolutePath | Literal["python3", "python"] = "python3"
     """The image's interpreter."""
@@ -280,7 +280,7 @@ class CellConfig(Model):
     user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user", required=True)] = "root"
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("/bin/bash",)
-    source: PublicUrl = ""
+    source_url: PublicUrl = ""
     """Where the image's recipe lives; the label org.opencontainers.image.source."""
     registry: ImageRef = ""
     """Registry host and namespace, put before ``image``."""

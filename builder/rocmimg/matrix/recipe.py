@@ -103,13 +103,13 @@ class Recipe(Model):
     when: str = ""
     """The flag that switches the component on, its own or another recipe's: off where it is false or `none`; always on
     when empty."""
-    foundation: bool = False
+    in_base_stage: bool = False
     """Whether it is part of the base stage, so that every other stage starts from it; it has no stage of its own."""
     provides: tuple[Distribution, ...] = ()
     """Python distributions that it installs instead of the base's, and that nothing installed later may replace."""
     paths: tuple[str, ...] = ()
     """What it writes in the final image besides its checkout and module; fields: {directory} and its options."""
-    tools: Mapping[Distribution, VersionSpec] = {}
+    build_pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages that its build needs: name -> version or bounds."""
     flags: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Declaration] = {}
     options: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Declaration] = {}

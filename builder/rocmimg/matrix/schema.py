@@ -43,7 +43,7 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["targets"],
         "properties": {
-            "archs": _table("GPU architectures besides the built-in ones.", {"$ref": "#/$defs/Arch"}),
+            "architectures": _table("GPU architectures besides the built-in ones.", {"$ref": "#/$defs/Arch"}),
             "defaults": {"$ref": "#/$defs/Layer", "description": "What every target starts from."},
             "targets": _table("Target name -> what it is.", {"$ref": "#/$defs/Target"}),
             "templates": {"type": "string", "description": "Folder of the project's own templates."},
@@ -62,7 +62,7 @@ def _target(properties: dict[str, Any]) -> dict[str, Any]:
             "description": "One cell each: a gfx name, or {name: [gfx names]} for one image of several.",
             "items": {"anyOf": [{"type": "string"}, group]},
         },
-        "archs": _table("Overrides for one entry of gpu_archs.", {"$ref": "#/$defs/Layer"}),
+        "per_arch": _table("Overrides for one entry of gpu_archs.", {"$ref": "#/$defs/Layer"}),
         "variants": _table("Further cells: name -> what differs.", {"$ref": "#/$defs/Variant"}),
     }
     opt_in = {"type": "boolean", "description": "Only built when asked for by id or --variant."}

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rocmimg.errors import ConfigError, ConfigErrors
+from rocmimg.errors import ConfigError, ConfigErrors, Position
 from rocmimg.matrix.nodes import TYPE_NAMES, Node
 from rocmimg.matrix.shape import shape_of
 
@@ -54,6 +54,28 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(known)}" if known else "none is known here"
 
 
+_RENAMED: Final = {
+    "archs": ("architectures", "per_arch", "gpu_archs"),
+    "candidates": ("candidate_repository",),
+    "foundation": ("in_base_stage",),
+    "keep": ("protect",),
+    "remove": ("uninstall",),
+    "requires": ("capabilities", "required_tiers"),
+    "source": ("source_url",),
+    "tools": ("common_pip", "build_pip"),
+}
+"""Keys of version 0.1 -> what each is called now, of which a place knows one."""
+
+
+def unknown_key(path: str, known: Iterable[str], position: Position) -> ConfigError:
+    """The error for a key that a place does not take; ``path`` is dotted."""
+    key = path.rpartition(".")[2]
+    known = tuple(known)
+    if now := next((name for name in _RENAMED.get(key, ()) if name in known), None):
+        return ConfigError(f"{path} is called {now} now", next_step="rename the key", position=position)
+    return ConfigError(f"unknown key {path}", next_step=did_you_mean(key, known), position=position)
+
+
 def _longer(word: str, known: list[str]) -> list[str]:
     """Words that begin with this one, without those that are longer forms of another: targets, not all their cells."""
     longer = [name for name in known if word and name.startswith(word)]
@@ -90,9 +112,7 @@ def _error(
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = shape_of(model).keys_at(place[:-1])
-        return ConfigError(
-            f"unknown key {name}", next_step=did_you_mean(str(place[-1]), known), position=culprit.position
-        )
+        return unknown_key(name, known, culprit.position)
     if kind == "missing":
         missing = ".".join(map(str, (*at, *place, detail["loc"][-1])))
         return ConfigError(f"{missing} is missing", next_step="add it", position=culprit.position)

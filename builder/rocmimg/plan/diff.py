@@ -72,11 +72,11 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
             "final": " ".join(image.apt),
         },
         "python": {
-            **{f"tools.{name}": version for name, version in image.tools.items()},
+            **{f"common_pip.{name}": version for name, version in image.common_pip.items()},
             **{f"{c.name}.{name}": version for c in image.components for name, version in c.tools.items()},
             **{f"pip.{name}": version for name, version in image.pip.items()},
-            "keep": " ".join(image.keep),
-            "remove": " ".join(image.remove),
+            "protect": " ".join(image.keep),
+            "uninstall": " ".join(image.uninstall),
         },
         "env": image.env,
         "stages": {

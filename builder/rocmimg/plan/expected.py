@@ -82,12 +82,12 @@ class ExpectedImage(Record):
     digest: str = ""
     """The plan's digest; empty where it cannot be known."""
     keep: tuple[str, ...]
-    remove: tuple[str, ...] = ()
+    uninstall: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     """Debian packages of the final image."""
     base_apt: tuple[str, ...] = ()
     """Debian packages of every stage."""
-    tools: Mapping[str, str] = {}
+    common_pip: Mapping[str, str] = {}
     """Python packages of every stage, and of the image."""
     pip: Mapping[str, str] = {}
     """Python packages of the final image."""
@@ -147,11 +147,11 @@ def expected_image(
         command=config.command,
         env=cell.runtime_env,
         labels=dict(labels or {}),
-        keep=config.keep,
-        remove=config.remove,
+        keep=config.protect,
+        uninstall=config.uninstall,
         apt=tuple(sorted({*config.apt, *(p for c in cell.components for p in c.recipe.apt.runtime)})),
         base_apt=config.base.apt,
-        tools=dict(config.tools),
+        common_pip=dict(config.common_pip),
         pip=dict(config.pip),
         components=tuple(_component(cell, component) for component in cell.components),
         torch=config.checks.torch,
@@ -173,8 +173,8 @@ def _component(cell: Cell, component: ResolvedComponent) -> ExpectedComponent:
         checkout=cell.checkout(component),
         **as_json(component.source),
         archs=component.archs or cell.archs,
-        requires=component.config.requires,
+        requires=component.config.capabilities,
         options=dict(component.options),
-        tools=dict(component.tools),
+        tools=dict(component.build_pip),
         apt=(*recipe.apt.build, *component.config.apt),
     )

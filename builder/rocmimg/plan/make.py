@@ -111,7 +111,7 @@ def _labels(matrix: Matrix, cell: Cell, rendered: Rendered) -> dict[str, str]:
     labels = {
         "org.opencontainers.image.title": cell.id,
         "org.opencontainers.image.description": cell.config.description,
-        "org.opencontainers.image.source": cell.config.source,
+        "org.opencontainers.image.source": cell.config.source_url,
         "org.opencontainers.image.version": cell.config.version,
         "org.opencontainers.image.revision": _revision(matrix.folder.resolve()),
         "org.opencontainers.image.base.name": rendered.base,

@@ -26,7 +26,7 @@ def image_manifest(expected: ExpectedImage, inputs: Mapping[str, str]) -> bytes:
         "base": {"name": name, "digest": digest, "cell": expected.base_cell},
         "flags": expected.flags,
         "components": [component.as_json() for component in expected.components],
-        "packages": {**expected.tools, **expected.pip},
+        "packages": {**expected.common_pip, **expected.pip},
         "recipe": f"sha256:{hashlib.sha256(json.dumps(dict(inputs), sort_keys=True).encode()).hexdigest()}",
     }
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()

@@ -95,7 +95,7 @@ class ImagePlan:
 
 def stage_of(component: ResolvedComponent, stages: Iterable[Stage]) -> str:
     """The stage in which a component is built or, where it has none of its own, installed."""
-    if component.recipe.foundation:
+    if component.recipe.in_base_stage:
         return "base"
     return component.name if any(stage.name == component.name for stage in stages) else "final"
 

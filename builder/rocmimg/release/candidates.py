@@ -42,7 +42,9 @@ class Candidate:
 def repository_of(image: ImagePlan, registries: Registries) -> Repository:
     """Where the candidates of a cell are."""
     release = image.cell.config.release
-    return registries.repository(parse(release.candidates) if release.candidates else public_reference(image))
+    return registries.repository(
+        parse(release.candidate_repository) if release.candidate_repository else public_reference(image)
+    )
 
 
 def public_reference(image: ImagePlan) -> Reference:

@@ -61,7 +61,7 @@ def policies(matrix: Matrix, cells: Sequence[str], *, suite: bool = True) -> dic
         folder = own_folder(file, matrix.folder) if suite else None
         if suite and str(folder) not in suites:
             suites[str(folder)] = listed(folder)
-        wanted = {*file.config.release.requires, *cell.config.release.requires}
+        wanted = {*file.config.release.required_tiers, *cell.config.release.required_tiers}
         found[cell_id] = Policy(
             cell=cell_id,
             archs=cell.archs,

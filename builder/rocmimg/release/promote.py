@@ -204,8 +204,8 @@ def _ready(image: ImagePlan, release: Release, overrides: Mapping[str, str]) -> 
         raise RegistryError(
             f"candidates of {image.id} are in another registry than its public names",
             why="a promotion copies inside one registry, where no layer has to move",
-            next_step=f"put release.candidates into {public.reference.host}",
-            position=image.cell.position("release", "candidates"),
+            next_step=f"put release.candidate_repository into {public.reference.host}",
+            position=image.cell.position("release", "candidate_repository"),
         )
     policy = release.policies[image.id]
     candidate = newest_fitting(image, repository)
@@ -226,7 +226,7 @@ def _ready(image: ImagePlan, release: Release, overrides: Mapping[str, str]) -> 
 
 def _refused(image: ImagePlan, candidate: Candidate, bad: Sequence[Verdict]) -> GateRefused:
     missing = [verdict.tier for verdict in bad if verdict.state == "missing"]
-    lowered = set(missing) - set(image.cell.config.release.requires) - {"results"}
+    lowered = set(missing) - set(image.cell.config.release.required_tiers) - {"results"}
     return GateRefused(
         f"{image.id} is not proven: {candidate.digest}",
         why="; ".join(

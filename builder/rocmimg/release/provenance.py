@@ -42,7 +42,7 @@ def provenance(
                     "version": cell.config.version,
                     "flags": dict(cell.flags),
                     "gpuArchs": list(cell.archs),
-                    "source": cell.config.source,
+                    "source": cell.config.source_url,
                     "revision": labels.get("org.opencontainers.image.revision", ""),
                 },
                 "internalParameters": {

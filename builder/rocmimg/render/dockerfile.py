@@ -79,7 +79,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         ConfigError: a component has the name of a stage that every Dockerfile has.
     """
     base = matrix.base_reference(cell, rootfs=rootfs)
-    constrained = bool(cell.config.keep or any(c.recipe.provides for c in cell.components))
+    constrained = bool(cell.config.protect or any(c.recipe.provides for c in cell.components))
     compiles = any(c.recipe.apt.build for c in cell.components)
     stage_base = "toolchain" if constrained or compiles else "base"
     shared: dict[str, Any] = {
@@ -126,9 +126,9 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         }
         template = f"components/{component.recipe.name}.j2"
         recipe = component.recipe
-        of_install = values | {"part": "install", "mounted": in_base if recipe.foundation else in_final}
+        of_install = values | {"part": "install", "mounted": in_base if recipe.in_base_stage else in_final}
         install = Quoted(_tidy(render_template(folders, template, of_install)))
-        if recipe.foundation:
+        if recipe.in_base_stage:
             foundations.append(install)
             continue
         installs.append(install)

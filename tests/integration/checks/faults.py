@@ -273,5 +273,5 @@ FAULTS = (
         """),
     Fault("no interpreter", "interpreter", "python3", script="rm /usr/bin/python3"),
     Fault("a name that the release does not have", "capabilities", "labkernels.attention",
-          sets=("components.labkernels.requires=[labkernels.attention]",)),
+          sets=("components.labkernels.capabilities=[labkernels.attention]",)),
 )  # fmt: skip

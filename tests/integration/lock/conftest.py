@@ -139,7 +139,7 @@ targets:
     image: test/app
     gpu_archs: [gfx942, gfx950]
     base: {registry}/rocm/base:7.2
-    tools: {{cmake: <4}}
+    common_pip: {{cmake: <4}}
     components:
       aiter: {{repo: https://github.com/ROCm/aiter, ref: v1.0}}
 """

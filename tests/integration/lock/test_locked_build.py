@@ -40,7 +40,7 @@ def test_the_locked_base_is_pulled_by_digest(
     host = moving.partition("/")[0]
     Path("images.yaml").write_text(
         f"targets:\n  app:\n    gpu_archs: [gfx942]\n    base: {moving}\n    registry: {host}\n    image: lock/app\n"
-        "    release: {requires: [image]}\n"
+        "    release: {required_tiers: [image]}\n"
     )
     push(host_engine, small_base, moving, "first")
     assert run(["lock"]) == 0

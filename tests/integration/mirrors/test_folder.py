@@ -161,7 +161,7 @@ def test_the_other_verbs_go_there(project: Callable[[str], Project], mirrors: Pa
             gpu_archs: [gfx942]
             base: {{rootfs: {{}}}}
             components:
-              aiter: {{repo: "https://{HOST}/us/aiter.git", ref: main, requires: [aiter.fused]}}
+              aiter: {{repo: "https://{HOST}/us/aiter.git", ref: main, capabilities: [aiter.fused]}}
     """)
     env = {
         "ROCMIMG_SET": f"network.git_mirrors[https://{HOST}/]={mirrors}",

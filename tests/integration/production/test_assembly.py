@@ -20,7 +20,7 @@ MATRIX = """
       app:
         gpu_archs: [gfx942]
         base: {cell: ground}
-        keep: [torch, triton, triton-rocm]
+        protect: [torch, triton, triton-rocm]
         flags: {BUILD_TRITON: true}
         components:
           triton: {source: local:triton, options: {requirements: ""}}

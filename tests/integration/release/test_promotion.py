@@ -163,7 +163,7 @@ def test_the_same_candidate_is_pushed_once(project: Project, capsys: Capture) ->
 
 
 def test_candidates_in_a_repository_of_their_own(project: Project) -> None:
-    write_matrix(project.folder, project.host, project.base, candidates=f"{project.host}/lab/candidates")
+    write_matrix(project.folder, project.host, project.base, candidate_repository=f"{project.host}/lab/candidates")
     project.candidate("v1")
     assert public(project).tags() == []
     project.release("v1")

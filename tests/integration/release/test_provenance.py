@@ -107,12 +107,12 @@ def test_no_secret_reaches_the_image(project: Project, docker_config: Path) -> N
                 assert content is None or SECRET.encode() not in content.read(), member.name
 
 
-@pytest.mark.parametrize("key", ["repo", "source"])
+@pytest.mark.parametrize("key", ["repo", "source_url"])
 def test_a_password_in_what_becomes_part_of_the_image_is_refused(
     project: Project, capsys: pytest.CaptureFixture[str], key: str
 ) -> None:
     url = f"https://user:{SECRET}@git.example/aiter"
-    value = f"source: {url}" if key == "source" else f"components: {{aiter: {{repo: {url}, ref: v1}}}}"
+    value = f"source_url: {url}" if key == "source_url" else f"components: {{aiter: {{repo: {url}, ref: v1}}}}"
     path = project.folder / "images.yaml"
     path.write_text(path.read_text() + f"    {value}\n")
     assert run(["list"]) == ConfigError.exit_code

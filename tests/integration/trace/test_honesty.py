@@ -20,7 +20,7 @@ targets:
     gpu_archs: [gfx942]
     base: rocm/pytorch:rocm7.2_ubuntu22.04_py3.10_pytorch_release_2.9.1
     workdir: /sgl-workspace
-    keep: [torch, triton]
+    protect: [torch, triton]
     env: {HSA_NO_SCRATCH_RECLAIM: 1}
     flags: {BUILD_AITER_ALL: true, BUILD_LLVM: false}
     components:

@@ -54,7 +54,7 @@ def test_render_writes_one_folder_a_cell(rocmimg, tmp_path):
 def test_an_error_is_one_line_with_the_code_of_its_kind(rocmimg):
     done = rocmimg("list", "--set", "flagz.A=1")
     assert done.returncode == 3
-    assert done.stderr.startswith("rocmimg: configuration: command line: --set: unknown key flagz.A")
+    assert done.stderr.startswith("rocmimg: configuration: command line: unknown key flagz; did you mean")
     assert "Traceback" not in done.stderr
 
 

@@ -21,7 +21,7 @@ targets:
     gpu_archs: [gfx942, gfx950]
     base: rocm/pytorch:rocm7.2_ubuntu22.04_py3.10_pytorch_release_2.9.1
     components:
-      aiter: {{repo: "{tmp}/aiter", ref: {pin}, requires: [aiter.a.fused]}}
+      aiter: {{repo: "{tmp}/aiter", ref: {pin}, capabilities: [aiter.a.fused]}}
       sglang: {{source: "local:fw"}}
   mirrored:
     extends: sgl

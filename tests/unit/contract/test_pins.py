@@ -160,7 +160,7 @@ targets:
     base: rocm/pytorch:rocm7.2_ubuntu22.04_py3.10_pytorch_release_2.9.1
     flags: {{BUILD_AITER_ALL: true}}
     components:
-      aiter: {{repo: "{tmp}/aiter", ref: v1, requires: [aiter.x]}}
+      aiter: {{repo: "{tmp}/aiter", ref: v1, capabilities: [aiter.x]}}
       vllm: {{source: "local:fw", install: wheel}}
       rust: {{}}
       triton-kernels: {{source: "local:fw"}}

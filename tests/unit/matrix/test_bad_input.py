@@ -35,8 +35,8 @@ CASES = {
     ),
     "an arch twice": ("targets:\n  t: {base: x, gpu_archs: [gfx942, gfx942]}\n", "gpu_archs names 'gfx942' twice"),
     "override of an arch that is not built": (
-        GOOD + "        archs: {gfx95: {}}\n",
-        "images.yaml:5: targets.t.archs: unknown arch 'gfx95'",
+        GOOD + "        per_arch: {gfx95: {}}\n",
+        "images.yaml:5: targets.t.per_arch: unknown arch 'gfx95'",
     ),
     "unknown flag": (
         GOOD + "        flags: {BUILD_ATER_ALL: true}\n",

@@ -29,7 +29,7 @@ MATRIX = """
         variants:
           srt: {env: {D: srt}}
           big: {opt_in: true, env: {D: big}}
-        archs:
+        per_arch:
           gfx950:
             env: {C: arch}
             components: {aiter: {ref: v0.1.12}}

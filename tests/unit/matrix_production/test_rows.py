@@ -199,7 +199,7 @@ class TestVllm:
 
     def test_every_component_of_the_base_line_is_a_wheel_of_its_own_stage(self, production, dockerfiles):
         for component in production.cell("vllm-base-all").components:
-            if component.module and not component.recipe.foundation:
+            if component.module and not component.recipe.in_base_stage:
                 assert "/wheels" in stage(dockerfiles["vllm-base-all"], component.name)
                 assert f"from={component.name},source=/wheels" in stage(dockerfiles["vllm-base-all"], "final")
 

@@ -104,7 +104,7 @@ CASES = {
         "one -> two -> one",
     ),
     "an arch that the cell is not for": (
-        f"components:\n  {AITER[:-1]}, archs: [gfx950]}}",
+        f"components:\n  {AITER[:-1]}, gpu_archs: [gfx950]}}",
         "images.yaml:7: component aiter: the cell is not for gfx950",
         "",
     ),
@@ -114,8 +114,8 @@ CASES = {
         "",
     ),
     "a version that is none": (
-        "tools: {cmake: 'four; rm'}",
-        "images.yaml:6: tools.cmake is wrong",
+        "common_pip: {cmake: 'four; rm'}",
+        "images.yaml:6: common_pip.cmake is wrong",
         "'four; rm' is neither a version nor version bounds",
     ),
 }

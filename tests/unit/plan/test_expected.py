@@ -14,7 +14,7 @@ MATRIX = f"""
         base: debian:testing
         version: v7
         components:
-          aiter: {{repo: "https://example.org/aiter", ref: {COMMIT}, picks: ["{"b" * 40}"], archs: [gfx942]}}
+          aiter: {{repo: "https://example.org/aiter", ref: {COMMIT}, picks: ["{"b" * 40}"], gpu_archs: [gfx942]}}
           own: {{uses: aiter, module: own, source: "local:own@dev", options: {{requirements: ""}}}}
           amdgpu-ids: {{options: {{release: "7.0", codename: jammy}}}}
 """

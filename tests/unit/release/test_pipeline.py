@@ -22,7 +22,7 @@ targets:
     base: debian:13
     registry: registry.example
     tags: ["{version}-lower"]
-    release: {requires: [image]}
+    release: {required_tiers: [image]}
   upper:
     gpu_archs: [gfx942, gfx950]
     base: {cell: lower}

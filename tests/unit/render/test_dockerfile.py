@@ -13,7 +13,7 @@ MATRIX = """
         base: rocm/pytorch:latest
         gpu_archs: [{both: [gfx942, gfx950]}]
         workdir: /sgl-workspace
-        keep: [torch]
+        protect: [torch]
         flags: {BUILD_AITER_ALL: true, BUILD_LLVM: false}
         components:
           llvm: {repo: https://example.org/llvm.git, ref: v1}

@@ -53,7 +53,7 @@ def command(
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows:
-        click.echo("no selected cell requires a capability: name some under components.<name>.requires")
+        click.echo("no selected cell requires a capability: name some under components.<name>.capabilities")
     else:
         header = ("cell", "capability", "pin", "has", *(("with", "then", "change") if others else ()), "window")
         print_table(header, [[row.get(h, "") for h in header] for row in rows])

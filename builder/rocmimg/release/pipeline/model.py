@@ -112,7 +112,7 @@ def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, install: str = INSTALL
             Test(cell=image.id, arch=arch, runner=_labels(image.cell, "gpu", arch))
             for image in wanted
             for arch in image.cell.archs
-            if "gpu" in image.cell.config.release.requires
+            if "gpu" in image.cell.config.release.required_tiers
             and arch in (image.cell.config.runners.gpu_archs or image.cell.archs)
         ),
         targets=tuple(dict.fromkeys(image.cell.target for image in wanted)),

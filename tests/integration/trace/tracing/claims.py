@@ -54,7 +54,7 @@ def pins_are_built(built: Built) -> None:
 
 def installs_are_constrained(built: Built) -> None:
     """Once the base stage is done, pip may replace nothing that was to be kept."""
-    if not built.cell.config.keep:
+    if not built.cell.config.protect:
         return
     _none(
         [
@@ -110,7 +110,7 @@ def build_packages_stay_behind(built: Built) -> None:
     declared = {*cell.config.apt, *cell.config.base.apt}
     for component in cell.components:
         declared |= {*component.recipe.apt.runtime, *component.recipe.apt.vendor, *component.config.runtime_apt}
-        if component.recipe.foundation:
+        if component.recipe.in_base_stage:
             declared |= {*component.recipe.apt.build, *component.config.apt}
     undeclared = sorted({p.partition("=")[0] for p in built.packages} - {p.partition("=")[0] for p in declared})
     assert not undeclared, f"Debian packages of the final image that nothing declares for it: {undeclared}"
