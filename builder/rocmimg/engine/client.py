@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
 import requests
 from docker.errors import DockerException, ImageNotFound, NotFound
@@ -22,7 +22,8 @@ from rocmimg.engine.types import EngineInfo
 from rocmimg.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import tarfile
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -163,6 +164,13 @@ class Engine:
     def run(self, spec: ContainerSpec) -> AbstractContextManager[Container]:
         """A started container that idles; removed at the end of the block. Raises EngineError."""
         return self._containers.run(spec)
+
+    def exported(self, image: str) -> AbstractContextManager[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
+        """The whole file system of an image as tar members in the engine's order; nothing of it is run.
+
+        Read each member before taking the next. Raises EngineError.
+        """
+        return self._containers.exported(image)
 
     def attach(self, container_id: str) -> Container:
         """A container that another process runs: commands and files as with ``run``, but it is not ours to remove."""

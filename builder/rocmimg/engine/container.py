@@ -52,13 +52,17 @@ class Container:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stdin: bytes | None = None,
+        output_limit: int | None = None,
     ) -> ExecResult:
         """Run one command; no shell reads ``argv``. A command that cannot be started exits 126 or 127, as in a shell.
 
         After ``timeout`` seconds its process group is ended inside the container, then, whatever it did to escape,
-        every process that inherited its environment. Raises EngineError where the container is gone.
+        every process that inherited its environment; so is what writes more than ``output_limit`` bytes.
+        Raises EngineError where the container is gone.
         """
-        return self._executor.run(argv, timeout=timeout, workdir=workdir, env=env or {}, user=user, stdin=stdin)
+        return self._executor.run(
+            argv, timeout=timeout, workdir=workdir, env=env or {}, user=user, stdin=stdin, output_limit=output_limit
+        )
 
     def put(self, path: str, files: Iterable[ContextFile]) -> None:
         """Write files below the folder ``path``, which must exist (podman makes it). Raises EngineError."""
@@ -72,13 +76,27 @@ class Container:
         """
         with explained(f"cannot read {path} in the container"):
             chunks, _ = self._api.client.get_archive(self.id, path, chunk_size=1 << 20)
-            with (
-                contextlib.closing(chunks),
-                tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks)), mode="r|") as tar,
-            ):
-                for member in tar:
-                    content = tar.extractfile(member) if member.isreg() else None
-                    yield member, content or io.BytesIO()
+            yield from _members(chunks)
+
+    def export(self) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+        """Every member of the container's own file system, in the engine's order. Read each before taking the next."""
+        with explained("cannot read the container's files"):
+            yield from _members(self._api.client.export(self.id, chunk_size=1 << 20))
+
+    def env(self) -> dict[str, str]:
+        """The environment that commands get."""
+        with explained("cannot inspect the container"):
+            said = self._api.client.inspect_container(self.id)["Config"].get("Env") or ()
+        return dict(one.split("=", 1) for one in said if "=" in one)
+
+
+def _members(chunks: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    with contextlib.closing(chunks), tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks)), mode="r|") as tar:  # type: ignore[type-var]
+        for member in tar:
+            content = tar.extractfile(member) if member.isreg() else None
+            yield member, content or io.BytesIO()
+            # tarfile keeps every member it has met, and an image has hundreds of thousands.
+            tar.members = []  # type: ignore[attr-defined]
 
 
 class _Chunks(io.RawIOBase):
@@ -124,6 +142,20 @@ class Containers:
                 )
                 self._api.client.start(name)
             yield Container(self._api, str(made["Id"]))
+        finally:
+            self._remove(name)
+
+    @contextlib.contextmanager
+    def exported(self, image: str) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
+        name = f"rocmimg-{uuid.uuid4().hex}"
+        with self._lock:
+            self._live.add(name)
+        try:
+            with explained(f"cannot read the files of {image}"):
+                self._api.client.create_container_from_config(  # type: ignore[no-untyped-call]
+                    {"Image": image, "Cmd": ["-"], "Labels": {RUN_LABEL: name}}, name
+                )
+                yield _members(self._api.client.export(name, chunk_size=1 << 20))
         finally:
             self._remove(name)
 

@@ -64,6 +64,7 @@ class Executor:
         env: Mapping[str, str],
         user: str | None,
         stdin: bytes | None,
+        output_limit: int | None = None,
     ) -> ExecResult:
         mark = uuid.uuid4().hex
         command = list(argv)
@@ -79,12 +80,21 @@ class Executor:
             environment=marked,
             workdir=workdir,
             user=user or "",
+            most=output_limit,
         )
         seconds = time.monotonic() - began
-        late = timeout is not None and (cut or (seconds >= timeout and code in {124, 137, 143}))
-        if late:
+        flooded = output_limit is not None and len(out) + len(err) > output_limit
+        late = not flooded and timeout is not None and (cut or (seconds >= timeout and code in {124, 137, 143}))
+        if late or flooded:
             self._sweep(mark)
-        return ExecResult(exit_code=_KILLED if late else code, stdout=out, stderr=err, timed_out=late, seconds=seconds)
+        return ExecResult(
+            exit_code=_KILLED if late or flooded else code,
+            stdout=out,
+            stderr=err,
+            timed_out=late,
+            flooded=flooded,
+            seconds=seconds,
+        )
 
     def _start(
         self,
@@ -94,6 +104,7 @@ class Executor:
         environment: Mapping[str, str] | None = None,
         workdir: str | None = None,
         user: str = "",
+        most: int | None = None,
     ) -> tuple[int, bytes, bytes, bool]:
         client = self._api.client
         with explained(f"cannot run {command[0]} in the container"):
@@ -114,11 +125,11 @@ class Executor:
             with contextlib.closing(response):
                 if response.status_code >= requests.codes.bad_request:
                     return _not_started(response)
-                data = _read(response, limit, cut)
+                data = _read(response, limit, cut, most)
             out, err = _split(data)
             if out.startswith(_NOT_STARTED):
                 out, err = b"", out
-            if cut.is_set():
+            if cut.is_set() or (most is not None and len(out) + len(err) > most):
                 return _KILLED, out, err, True
             return self._exit_code(exec_id), out, err, False
 
@@ -157,7 +168,7 @@ def _not_started(response: requests.Response) -> tuple[int, bytes, bytes, bool]:
     return 126, b"", message.encode(), False
 
 
-def _read(response: requests.Response, limit: float | None, cut: threading.Event) -> bytes:
+def _read(response: requests.Response, limit: float | None, cut: threading.Event, most: int | None) -> bytes:
     def hang_up() -> None:
         cut.set()
         with contextlib.suppress(OSError, RuntimeError, ValueError):
@@ -171,6 +182,9 @@ def _read(response: requests.Response, limit: float | None, cut: threading.Event
     try:
         while chunk := response.raw.read1(1 << 16):
             data += chunk
+            # With the frames around it, what is within the limit may take more than it; never twice as much.
+            if most is not None and len(data) > 2 * most + _FRAME.size:
+                break
     except (requests.RequestException, OSError, ValueError):
         if not cut.is_set():
             raise

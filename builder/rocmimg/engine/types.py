@@ -147,3 +147,5 @@ class ExecResult:
     stderr: bytes
     timed_out: bool
     seconds: float
+    flooded: bool = False
+    """It wrote more than it may, and was ended."""

@@ -10,7 +10,8 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmimg.checks.probe.elf import Elf, NotElf, describe, open_elf
+from rocmimg.checks.probe.elf import Elf, NotElf, describe
+from rocmimg.checks.probe.source import Source
 
 LIBRARIES = sorted(
     {path.resolve() for path in Path("/usr/lib").glob("**/lib[cmsz]*.so.*")}
@@ -43,7 +44,7 @@ def by_pyelftools(path):
 @pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: path.name)
 def test_agrees_with_pyelftools(path):
     try:
-        elf = open_elf(str(path))
+        elf = Elf(Source(str(path)))
     except NotElf:
         assert path.read_bytes()[:5] != b"\x7fELF\x02"
         return

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rocmimg.checks.probe.fatbin import machine
+from rocmimg.checks.probe.machines import machine
 
 
 class NotACodeObject(ValueError):

@@ -1,196 +1,200 @@
 """GPU code in files: clang's offload bundles, compressed or not, and code objects that stand alone.
 
 Formats: clang/docs/ClangOffloadBundler.rst (bundles; CCOB versions 1 to 3) and llvm/docs/AMDGPUUsage.rst (e_flags).
-A compressed bundle is unpacked only as far as its table of contents.
+Bundles say how long they are: from one the reader goes to the next, and of each it reads the table of contents only.
 """
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import re
 import struct
-import zlib
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 from . import elf
+from .machines import SPIRV, machine, target
+from .source import Memory, Source, find
+from .unpack import Inflating, Stream, Unreadable
 
 BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
 COMPRESSED = b"CCOB"
-MACHINES = {
-    0x2C: "gfx900", 0x2F: "gfx906", 0x30: "gfx908", 0x3F: "gfx90a", 0x40: "gfx940", 0x4B: "gfx941", 0x4C: "gfx942",
-    0x4F: "gfx950", 0x33: "gfx1010", 0x34: "gfx1011", 0x35: "gfx1012", 0x36: "gfx1030", 0x37: "gfx1031",
-    0x38: "gfx1032", 0x39: "gfx1033", 0x3E: "gfx1034", 0x3D: "gfx1035", 0x45: "gfx1036", 0x41: "gfx1100",
-    0x46: "gfx1101", 0x47: "gfx1102", 0x44: "gfx1103", 0x43: "gfx1150", 0x4A: "gfx1151", 0x55: "gfx1152",
-    0x58: "gfx1153", 0x48: "gfx1200", 0x4E: "gfx1201", 0x49: "gfx1250", 0x5A: "gfx1251", 0x51: "gfx9-generic",
-    0x52: "gfx10-1-generic", 0x53: "gfx10-3-generic", 0x54: "gfx11-generic", 0x59: "gfx12-generic",
-    0x5F: "gfx9-4-generic",
-}  # fmt: skip
-"""EF_AMDGPU_MACH -> name."""
+CODE_OBJECT = elf.MAGIC + b"\x01\x40"
+"""The beginning of an ELF file for AMD's HSA."""
 
-_GFX = re.compile(rb"gfx[0-9a-z]+(?:-[0-9]+)*(?:-generic)?")
-_TABLE_LIMIT = 1 << 20
-_STEP = 1 << 16
-
-
-class Unreadable(ValueError):
-    """A bundle that this interpreter cannot unpack."""
+_NEEDLES = (BUNDLE, COMPRESSED, CODE_OBJECT)
+_GFX = re.compile(r"gfx[0-9a-z]+(?:-[0-9]+)*(?:-(?:generic|strict))?(?::[a-z]+[+-])*")
+_CCOB = {1: ("<I", 20), 2: ("<II", 24), 3: ("<QQ", 32)}
+"""Version -> the sizes behind the method, and where the content begins."""
+_MOST_ENTRIES, _LONGEST_NAME = 1 << 12, 1 << 10
 
 
 class Code(NamedTuple):
-    """The code for one GPU architecture in one bundle."""
+    """The code for one target in one bundle."""
 
-    arch: str
+    target: str
+    """With features: gfx90a:sramecc+:xnack-."""
     size: int
     """Bytes, unpacked."""
     compressed: bool
 
+    @property
+    def arch(self) -> str:
+        """The target without its features."""
+        return self.target.partition(":")[0]
 
-def machine(flags: int) -> str:
-    """The architecture of a code object by its e_flags."""
-    return MACHINES.get(flags & 0xFF, "unknown (0x%02x)" % (flags & 0xFF))
 
+def codes(source: Source | bytes, start: int = 0, end: int | None = None, *, sure: bool = True) -> Iterator[Code]:
+    """The GPU code between ``start`` and ``end`` of a file.
 
-def codes(data: bytes) -> Iterator[Code]:
-    """The GPU code in a ``.hip_fatbin`` section or in a file of its own. Raises Unreadable."""
-    if data[:4] == b"\x7fELF":
-        try:
-            one = elf.Elf(data)
-        except elf.NotElf as error:
-            raise Unreadable(str(error)) from None
-        if one.machine == elf.AMDGPU:
-            yield Code(machine(one.flags), len(data), False)
-        return
-    at = _next(data, 0)
+    ``sure``: it is there to hold GPU code, like ``.hip_fatbin``, so what looks like it and cannot be read is
+    Unreadable. Elsewhere such a place is something else: programs that read bundles have their marks as strings.
+    """
+    source = Memory(source) if isinstance(source, bytes) else source
+    end = source.size if end is None else min(end, source.size)
+    at = find(source, _NEEDLES, start, end)
     while at >= 0:
-        if data.startswith(BUNDLE, at):
-            end = at + len(BUNDLE)
-            for name, offset, size in _table(data, at):
-                end = max(end, at + offset + size)
-                if found := _GFX.search(name):
-                    yield Code(_checked(found.group().decode(), data[at + offset : at + offset + 64]), size, False)
-        else:
-            end, content = _unpack(data, at)
-            for name, _, size in _table(content, 0):
-                if found := _GFX.search(name):
-                    yield Code(found.group().decode(), size, True)
-        at = _next(data, end)
+        try:
+            after, found = _read(source, at, end)
+        except Unreadable:
+            if sure:
+                raise
+            after, found = at + 1, []
+        yield from found
+        at = find(source, _NEEDLES, after, end)
 
 
-def _next(data: bytes, start: int) -> int:
-    places = [at for at in (data.find(BUNDLE, start), data.find(COMPRESSED, start)) if at >= 0]
-    return min(places) if places else -1
+def _read(source: Source, at: int, end: int) -> tuple[int, list[Code]]:
+    """Where the thing at ``at`` ends, and the code in it."""
+    mark = source.read(at, len(BUNDLE))
+    if mark == BUNDLE:
+        return _bundle(source, at, end)
+    if mark.startswith(COMPRESSED):
+        return _compressed(source, at, end)
+    return _code_object(source, at, end)
+
+
+def _code_object(source: Source, at: int, end: int) -> tuple[int, list[Code]]:
+    try:
+        one = elf.Elf(_Part(source, at, end))
+    except elf.NotElf as error:
+        raise Unreadable(str(error)) from None
+    if one.machine != elf.AMDGPU:
+        raise Unreadable("an ELF file of AMD's HSA for another machine")
+    found = code_object(one)
+    return at + max(found.size, len(CODE_OBJECT)), [found]
+
+
+def code_object(one: elf.Elf) -> Code:
+    """A code object that was read as an ELF file."""
+    return Code(target(one.flags, one.abi), one.end(), False)
+
+
+def _bundle(source: Source, at: int, end: int) -> tuple[int, list[Code]]:
+    after, found = at + len(BUNDLE), []
+    for name, offset, size in _Table(lambda start, count: source.read(at + start, min(count, end - at - start))):
+        after = max(after, at + offset + size)
+        if after > end:
+            raise Unreadable("an offload bundle is cut off")
+        if said := _target(name):
+            found.append(Code(_checked(said, source.read(at + offset, 64)), size, False))
+    return after, found
+
+
+def _compressed(source: Source, at: int, end: int) -> tuple[int, list[Code]]:
+    head = source.read(at, min(32, end - at))
+    try:
+        version, method = struct.unpack_from("<HH", head, 4)
+        if version not in _CCOB:
+            raise Unreadable(f"compressed offload bundle of version {version}")
+        layout, begin = _CCOB[version]
+        sizes = struct.unpack_from(layout, head, 8)
+    except struct.error:
+        raise Unreadable("a compressed offload bundle is cut off") from None
+    after = at + sizes[0] if version > 1 else end
+    if after > end or after < at + begin:
+        raise Unreadable("a compressed offload bundle is cut off")
+    if method not in (0, 1):
+        raise Unreadable(f"compressed offload bundle of method {method}")
+    with (_zstd if method else Inflating)(source, at + begin, after) as stream:
+        found = _unpacked(stream.more)
+        # Version 1 does not say how long it is.
+        return (after if version > 1 else stream.end()), found
+
+
+def _zstd(source: Source, start: int, end: int) -> Stream:
+    try:
+        from .zstd import Zstd
+    except ImportError as error:
+        raise Unreadable(f"compressed by zstd, and this Python has no ctypes to read it: {error}") from None
+    return Zstd(source, start, end)
+
+
+def _unpacked(more: Callable[[], bytes]) -> list[Code]:
+    content = bytearray()
+
+    def read(start: int, count: int) -> bytes:
+        while len(content) < start + count and (piece := more()):
+            content.extend(piece)
+        return bytes(content[start : start + count])
+
+    return [Code(said, size, True) for name, _, size in _Table(read) if (said := _target(name))]
+
+
+class _Table:
+    """(name, offset, size) of each entry of the bundle whose bytes ``read`` gives. Raises Unreadable."""
+
+    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+        self._get = read
+
+    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+        if self._read(0, len(BUNDLE)) != BUNDLE:
+            raise Unreadable("a compressed offload bundle holds something else")
+        at = len(BUNDLE)
+        (count,) = struct.unpack("<Q", self._read(at, 8))
+        if count > _MOST_ENTRIES:
+            raise Unreadable(f"an offload bundle claims {count} entries")
+        at += 8
+        for _ in range(count):
+            offset, size, length = struct.unpack("<QQQ", self._read(at, 24))
+            if length > _LONGEST_NAME:
+                raise Unreadable(f"an offload bundle claims a name of {length} bytes")
+            yield self._read(at + 24, length).decode("utf-8", "replace"), offset, size
+            at += 24 + length
+
+    def _read(self, start: int, count: int) -> bytes:
+        data = self._get(start, count)
+        if len(data) != count:
+            raise Unreadable("an offload bundle is cut off")
+        return data
+
+
+class _Part(Source):
+    """A range of another source."""
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self._source, self._start = source, start
+        self.size = end - start
+
+    def read(self, start: int, count: int) -> bytes:
+        return self._source.read(self._start + start, min(count, self.size - start)) if start >= 0 else b""
+
+    def close(self) -> None:
+        pass
+
+
+def _target(name: str) -> str:
+    """The GPU target in an entry's name; empty for the host's entry."""
+    if SPIRV in name:
+        return SPIRV
+    found = _GFX.search(name)
+    return found.group() if found else ""
 
 
 def _checked(name: str, head: bytes) -> str:
     """The table's name, or what the code object itself says where that is something else."""
-    if head[:4] != b"\x7fELF" or len(head) < 52:  # noqa: PLR2004
+    if head[:6] != elf.MAGIC or len(head) < 52:  # noqa: PLR2004
         return name
-    said = machine(struct.unpack_from("<I", head, 48)[0])
-    return name if said == name or said.startswith("unknown") else said
-
-
-def _table(data: bytes, at: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, offset, size) of each entry of the bundle at ``at``."""
-    try:
-        if data[at : at + len(BUNDLE)] != BUNDLE:
-            raise Unreadable("no offload bundle")
-        at += len(BUNDLE)
-        (count,) = struct.unpack_from("<Q", data, at)
-        at += 8
-        for _ in range(count):
-            offset, size, length = struct.unpack_from("<QQQ", data, at)
-            at += 24
-            if at + length > len(data):
-                raise Unreadable("an offload bundle is cut off")
-            yield data[at : at + length], offset, size
-            at += length
-    except struct.error:
-        raise Unreadable("an offload bundle is cut off") from None
-
-
-def _unpack(data: bytes, at: int) -> tuple[int, bytes]:
-    """Where the compressed bundle at ``at`` ends, and the beginning of its content."""
-    try:
-        version, method = struct.unpack_from("<HH", data, at + 4)
-        if version == 1:
-            start, total = at + 20, 0
-        elif version == 2:  # noqa: PLR2004
-            start, total = at + 24, struct.unpack_from("<I", data, at + 8)[0]
-        elif version == 3:  # noqa: PLR2004
-            start, total = at + 32, struct.unpack_from("<Q", data, at + 8)[0]
-        else:
-            raise Unreadable(f"compressed offload bundle of version {version}")
-    except struct.error:
-        raise Unreadable("a compressed offload bundle is cut off") from None
-    body = data[start : at + total if total else len(data)]
-    if method == 0:
-        return _inflate(body, start, at + total if total else 0)
-    if method == 1:
-        return at + total if total else start + _zstd_frame(body), _zstd(body)
-    raise Unreadable(f"compressed offload bundle of method {method}")
-
-
-def _inflate(body: bytes, start: int, end: int) -> tuple[int, bytes]:
-    unpacker = zlib.decompressobj()
-    try:
-        head = unpacker.decompress(body, _TABLE_LIMIT)
-        if not end:
-            while not unpacker.eof and unpacker.unconsumed_tail:
-                unpacker.decompress(unpacker.unconsumed_tail, _TABLE_LIMIT)
-            end = start + len(body) - len(unpacker.unused_data)
-    except zlib.error as error:
-        raise Unreadable(f"a compressed offload bundle is broken: {error}") from None
-    return end, head
-
-
-class _Buffer(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t))
-
-
-def _libzstd() -> ctypes.CDLL:
-    for name in ("libzstd.so.1", ctypes.util.find_library("zstd")):
-        try:
-            library = ctypes.CDLL(name) if name else None
-        except OSError:
-            continue
-        if library:
-            library.ZSTD_createDStream.restype = ctypes.c_void_p
-            library.ZSTD_freeDStream.argtypes = [ctypes.c_void_p]
-            library.ZSTD_decompressStream.restype = ctypes.c_size_t
-            library.ZSTD_decompressStream.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Buffer), ctypes.POINTER(_Buffer)]
-            library.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
-            library.ZSTD_findFrameCompressedSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-            library.ZSTD_isError.argtypes = [ctypes.c_size_t]
-            return library
-    raise Unreadable("zstd, and there is no libzstd.so.1")
-
-
-def _zstd(body: bytes) -> bytes:
-    """The beginning of a zstd stream's content."""
-    library = _libzstd()
-    stream = library.ZSTD_createDStream()
-    source = ctypes.create_string_buffer(body, len(body))
-    target = ctypes.create_string_buffer(_STEP)
-    given = _Buffer(ctypes.addressof(source), len(body), 0)
-    content = bytearray()
-    try:
-        while given.pos < given.size and len(content) < _TABLE_LIMIT:
-            taken = _Buffer(ctypes.addressof(target), _STEP, 0)
-            left = library.ZSTD_decompressStream(stream, ctypes.byref(taken), ctypes.byref(given))
-            if library.ZSTD_isError(left):
-                raise Unreadable("a compressed offload bundle is broken: zstd")
-            content += target.raw[: taken.pos]
-            if not left:
-                break
-    finally:
-        library.ZSTD_freeDStream(stream)
-    return bytes(content)
-
-
-def _zstd_frame(body: bytes) -> int:
-    library = _libzstd()
-    size = library.ZSTD_findFrameCompressedSize(body, len(body))
-    if library.ZSTD_isError(size):
-        raise Unreadable("a compressed offload bundle is broken: zstd")
-    return int(size)
+    (flags,) = struct.unpack_from("<I", head, 48)
+    said = machine(flags)
+    if said == name.partition(":")[0] or said.startswith("unknown"):
+        return name
+    return target(flags, head[8])
