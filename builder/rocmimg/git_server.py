@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import unquote
 
+from rocmimg import git
 from rocmimg.errors import SourceError
 
 _FIRST_PORT: Final = 20_000
@@ -131,7 +132,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for index, (key, value) in enumerate(_CONFIG):
             config |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
         return {
-            **os.environ,
+            **git.environment(os.environ),
             **config,
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_HTTP_EXPORT_ALL": "1",

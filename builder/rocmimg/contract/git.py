@@ -17,12 +17,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from rocmimg import git
 from rocmimg.errors import SourceError
 from rocmimg.matrix.mirrors import instead_of, without_secrets
 from rocmimg.paths import cache_dir
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
-_QUIET: Final = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_TIMEOUT_S: Final = 3600
+"""A clone of a large repository over a slow line takes long; a silent server is left after a minute."""
 Mirrors = tuple[tuple[str, str], ...]
 """(prefix, mirror) of network.git_mirrors."""
 _SHA_BYTES: Final = 20
@@ -32,16 +34,20 @@ _FETCH_AT_ONCE: Final = 20_000
 def run_git(
     folder: Path, *words: str, data: bytes | None = None, mirrors: Mirrors = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """One git command in a folder; never asks for a password. Raises SourceError where git is not installed."""
+    """One git command in a folder; never asks for a password.
+
+    Raises:
+        SourceError: git is not installed, or it takes more than an hour.
+    """
     try:
-        return subprocess.run(
-            ["git", "-C", str(folder), *words],
-            input=data,
-            stdin=subprocess.DEVNULL if data is None else None,
-            capture_output=True,
-            check=False,
-            env=os.environ | _QUIET | instead_of(dict(mirrors), os.environ),
+        return git.run(
+            ["-C", str(folder), *words],
+            timeout=_TIMEOUT_S,
+            data=data,
+            env=instead_of(dict(mirrors), os.environ),
         )
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"git {words[0]} does not end", why=f"after {_TIMEOUT_S} s") from error
     except FileNotFoundError as error:
         raise SourceError(
             "git is not installed", why="sources are read from git object stores", next_step="install git"
@@ -215,7 +221,7 @@ class GitRepository:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | _QUIET | instead_of(dict(self.mirrors), os.environ),
+                env=git.environment(os.environ) | instead_of(dict(self.mirrors), os.environ),
             )
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:

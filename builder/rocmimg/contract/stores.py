@@ -17,6 +17,8 @@ from rocmimg.matrix.mirrors import without_secrets
 from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 _LARGEST: Final = 4 << 20
+_UNPACKED: Final = 8 << 30
+_KEPT: Final = 1 << 30
 """Bytes of one file that are read: a generated table beyond that is no interface."""
 
 
@@ -157,7 +159,8 @@ class WheelStore:
         """Contents, unpacked one by one."""
         for path in paths:
             try:
-                yield path, self._wheel.read(path)[:_LARGEST]
+                with self._wheel.open(path) as member:
+                    yield path, member.read(_LARGEST)
             except (zipfile.BadZipFile, zlib.error, OSError) as error:
                 raise SourceError(f"{self.name} is damaged at {path}", why=str(error)) from error
 
@@ -173,11 +176,18 @@ class SdistStore:
         self._tree = _Tree()
         try:
             with tarfile.open(archive) as sdist:
+                unpacked = kept = 0
                 for member in sdist:
+                    unpacked += member.size
+                    if unpacked > _UNPACKED or kept > _KEPT:
+                        raise SourceError(
+                            f"{archive} is not read to its end", why=f"it unpacks to more than {_UNPACKED >> 30} GiB"
+                        )
                     if member.isfile() and member.name.endswith(self._kept):
                         stream = sdist.extractfile(member)
-                        path, content = member.name.partition("/")[2], stream.read() if stream else b""
-                        self._files[path] = content[:_LARGEST]
+                        path, content = member.name.partition("/")[2], stream.read(_LARGEST) if stream else b""
+                        kept += len(content)
+                        self._files[path] = content
                         self._tree.add(path, _blob_id(content))
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise SourceError(f"cannot read {archive}", why=str(error), next_step="give a whole sdist") from error

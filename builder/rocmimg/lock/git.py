@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rocmimg import git
 from rocmimg.errors import SourceError
 from rocmimg.lock.file import GitPin
 from rocmimg.matrix.mirrors import instead_of, without_secrets
@@ -59,27 +60,19 @@ def _meaning(ref: str, heads: Mapping[str, str]) -> GitPin | None:
 
 def _ls_remote(repo: str, names: Sequence[str], network: Network) -> dict[str, str]:
     patterns = [pattern for name in names for pattern in (name, f"{name}^{{}}")]
-    command = ["git", "ls-remote", "--quiet", repo, *patterns]
+    command = ["ls-remote", "--quiet", "--", repo, *patterns]
     for pause in (*_PAUSES_S, None):
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_TIMEOUT_S,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | _environment(network),
-            )
+            done = git.run(command, timeout=_TIMEOUT_S, env=_environment(network))
         except FileNotFoundError as error:
             raise SourceError("git is not installed", next_step="install git") from error
         except subprocess.TimeoutExpired:
             said, passes = f"no answer in {_TIMEOUT_S} s", True
         else:
             if done.returncode == 0:
-                lines = (line.split("\t", 1) for line in done.stdout.splitlines())
+                lines = (line.split("\t", 1) for line in done.stdout.decode(errors="replace").splitlines())
                 return {name: commit for commit, name in lines}
-            said = _last_line(done.stderr)
+            said = _last_line(done.stderr.decode(errors="replace"))
             passes = bool(_PASSES.search(said))
         if not passes or pause is None:
             raise SourceError(
@@ -90,7 +83,7 @@ def _ls_remote(repo: str, names: Sequence[str], network: Network) -> dict[str, s
 
 
 def _environment(network: Network) -> dict[str, str]:
-    found = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"}
+    found = {"GIT_ASKPASS": "true"}
     found["GIT_SSH_COMMAND"] = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     found |= instead_of(network.git_mirrors, os.environ)
     for scheme in ("http", "https"):

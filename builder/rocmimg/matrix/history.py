@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rocmimg import git
 from rocmimg.errors import Position, SourceError
+
+_TIMEOUT_S = 120
 
 
 @contextmanager
@@ -57,8 +60,8 @@ def _git(folder: Path, commit: str, *words: str) -> bytes:
     if commit.startswith("-"):
         raise SourceError(f"{commit!r} is no commit", position=Position("command line"))
     try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=False)
-    except OSError as error:
+        done = git.run(words, timeout=_TIMEOUT_S, folder=folder)
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise SourceError("git cannot be run", why=str(error), next_step="install git") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()

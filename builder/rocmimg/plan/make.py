@@ -10,7 +10,9 @@ from dataclasses import replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Final
 
+from rocmimg import git
 from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Network, Rootfs
@@ -22,6 +24,8 @@ from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
 from rocmimg.render.network import is_set
+
+_GIT_TIMEOUT_S: Final = 10
 
 
 def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = None) -> Plan:
@@ -124,14 +128,9 @@ def _labels(matrix: Matrix, cell: Cell, rendered: Rendered) -> dict[str, str]:
 def _revision(folder: Path) -> str:
     """The commit that images.yaml is from, with ``-dirty`` where files differ; empty outside git."""
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
+        done = git.run(
+            ["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"], timeout=_GIT_TIMEOUT_S, folder=folder
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""

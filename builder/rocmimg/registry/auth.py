@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from requests.utils import parse_dict_header
@@ -98,12 +99,12 @@ class Authorizer:
             response = self._send("GET", realm, params={**query, "scope": scope.split()}, auth=basic)
         if response.status_code in (UNAUTHORIZED, 403):
             raise self._refused() if who else self._no_credentials()
-        if not response.ok:
+        if response.status_code != HTTPStatus.OK:
             raise RegistryError(f"the token server of {self._host} answers {response.status_code}", why=realm)
         try:
             said = response.json()
             return str(said.get("token") or said["access_token"])
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise RegistryError(f"the token server of {self._host} sends no token", why=realm) from None
 
     def _no_credentials(self) -> RegistryDenied:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from rocmimg.engine.credentials import credentials
 from rocmimg.errors import RegistryError
 from rocmimg.registry.reference import Reference
-from rocmimg.registry.transport import Transport, refused
+from rocmimg.registry.transport import BLOB_LIMIT, Transport, document, refused
 from rocmimg.registry.types import ACCEPT, OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, digest_of
+
+if TYPE_CHECKING:
+    from requests import Response
 
 _EMPTY: Final = b"{}"
 _LIST_TRIES: Final = 5
 _NEXT_LINK: Final = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 _UPLOADS: Final = 3
+_PAGES: Final = 10_000
 _BLOB_PAUSES_S: Final = (0.2, 1)
 
 
@@ -81,10 +86,14 @@ class Repository:
         )
         if response.status_code == HTTPStatus.NOT_FOUND:
             return None
+        what = f"cannot read {self._named(ref)}"
+        document(response, what)
         content_type = response.headers.get("Content-Type", OCI_MANIFEST).partition(";")[0]
         manifest = Manifest(media_type=content_type, content=response.content)
         if ":" in ref and manifest.digest != ref:
             raise RegistryError(f"{self} holds something else as {ref}", why=f"its content has {manifest.digest}")
+        with _understood(what):
+            _ = manifest.blobs, manifest.children
         return manifest
 
     def put_manifest(self, ref: str, manifest: Manifest) -> bool:
@@ -109,18 +118,23 @@ class Repository:
 
     def tags(self) -> list[str]:
         """All tags, sorted; empty where the repository does not exist yet."""
-        found: list[str] = []
-        path: str | None = f"{self._path}/tags/list?n=1000"
-        while path:
-            response = self._transport.call(
-                "GET", path, scope=self._pull, ok=(200, 404), what=f"cannot list the tags of {self}"
-            )
+        found: set[str] = set()
+        path = f"{self._path}/tags/list?n=1000"
+        what = f"cannot list the tags of {self}"
+        for _ in range(_PAGES):
+            response = self._transport.call("GET", path, scope=self._pull, ok=(200, 404), what=what)
             if response.status_code == HTTPStatus.NOT_FOUND:
-                break
-            found += response.json().get("tags") or []
+                return sorted(found)
+            with _understood(what):
+                page = {tag for tag in document(response, what).get("tags") or () if isinstance(tag, str)}
             link = _NEXT_LINK.search(response.headers.get("Link", ""))
-            path = link[1] if link else None
-        return sorted(found)
+            if link and page <= found:
+                raise RegistryError(what, why="its pages come round again", next_step="the registry is broken")
+            found |= page
+            if not link:
+                return sorted(found)
+            path = link[1]
+        raise RegistryError(what, why=f"it has more than {_PAGES} pages")
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository can hand out a blob."""
@@ -132,7 +146,12 @@ class Repository:
     def blob(self, digest: str) -> bytes:
         """A blob's content, checked against its digest."""
         response = self._transport.call(
-            "GET", f"{self._path}/blobs/{digest}", scope=self._pull, ok=(200,), what=f"cannot read {digest} of {self}"
+            "GET",
+            f"{self._path}/blobs/{digest}",
+            scope=self._pull,
+            ok=(200,),
+            what=f"cannot read {digest} of {self}",
+            limit=BLOB_LIMIT,
         )
         if digest_of(response.content) != digest:
             raise RegistryError(
@@ -177,7 +196,7 @@ class Repository:
             headers={"Content-Length": "0"},
         )
         if response.status_code == HTTPStatus.ACCEPTED:
-            self._cancel_upload(response.headers["Location"])
+            self._cancel_upload(self._location(response))
             raise RegistryError(
                 f"cannot take {digest} over from {source}",
                 why="the registry does not mount blobs between these repositories",
@@ -249,7 +268,9 @@ class Repository:
             headers={"Accept": OCI_INDEX},
         )
         if response.ok and response.headers.get("Content-Type", "").startswith(OCI_INDEX):
-            return [Descriptor.read(entry) for entry in response.json().get("manifests") or ()]
+            what = f"cannot list what is attached to {digest} of {self}"
+            with _understood(what):
+                return [Descriptor.read(entry) for entry in document(response, what).get("manifests") or ()]
         index = self.manifest(_fallback_tag(digest))
         listed = list(index.children) if index else []
         known = {entry.digest for entry in listed}
@@ -337,7 +358,9 @@ class Repository:
         layers = manifest.data.get("layers") or () if manifest else ()
         if not layers:
             raise RegistryError(f"{descriptor.digest} of {self} holds no data")
-        return self.blob(str(layers[0]["digest"]))
+        with _understood(f"{descriptor.digest} of {self} cannot be read"):
+            digest = str(layers[0]["digest"])
+        return self.blob(digest)
 
     def _start_upload(self) -> str:
         response = self._transport.call(
@@ -348,7 +371,13 @@ class Repository:
             what=f"cannot upload to {self}",
             headers={"Content-Length": "0"},
         )
-        return response.headers["Location"]
+        return self._location(response)
+
+    def _location(self, response: Response) -> str:
+        location = response.headers.get("Location")
+        if not location:
+            raise RegistryError(f"cannot upload to {self}", why=f"{self.reference.host} does not say where to")
+        return location
 
     def _cancel_upload(self, location: str) -> None:
         # Some registries do not support it, some want the right to delete for it; abandoned uploads expire.
@@ -379,6 +408,15 @@ class Repository:
             self.put_manifest(tag, Manifest(media_type=OCI_INDEX, content=json.dumps(content).encode()))
         # Each round reads back what the one before wrote: only others who write all the time get us here.
         raise RegistryError(f"cannot attach to {digest} of {self}", why="others change the list at the same time")
+
+
+@contextlib.contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Content of another form than the specification's is the registry's fault, not a defect of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RegistryError(what, why=f"its content is not what the specification says: {error!r}") from error
 
 
 def _own_tag(subject: str, attached: str) -> str:

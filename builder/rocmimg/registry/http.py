@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, Retry
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError, ProtocolError, ResponseError
 
 from rocmimg import __version__
 
 TRANSIENT: Final = (429, 500, 502, 503, 504)
 BACKOFF_S: Final = 0.3
+BODY_S: Final = 300
+"""So long an answer may take to come in."""
+MIB: Final = 1024 * 1024
+LIMIT: Final = 128 * MIB
+_CHUNK: Final = 65536
 RETRY_AFTER_MAX_S: Final = 30
 """A server that asks for a longer pause is reported instead of waited for."""
 
 
-def retrying_session() -> requests.Session:
+class _Direct(requests.Session):
+    """Leaves redirects to the caller: requests would read their bodies and addresses even when told not to follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
+
+
+def retrying_session(*, redirects: bool = True) -> requests.Session:
     """A session that tries connections and transient answers again, up to five times; the last answer is returned."""
-    session = requests.Session()
+    session = requests.Session() if redirects else _Direct()
     session.headers["User-Agent"] = f"rocmimg/{__version__}"
     retry = _Retry(
         total=5,
@@ -34,8 +47,56 @@ def retrying_session() -> requests.Session:
         raise_on_status=False,
     )
     for prefix in ("https://", "http://"):
-        session.mount(prefix, HTTPAdapter(max_retries=retry))
+        session.mount(prefix, _Bounded(max_retries=retry))
     return session
+
+
+class BodyError(requests.RequestException):
+    """An answer that is too long, or does not come to its end."""
+
+
+def read_body(response: requests.Response, limit: int) -> bytes:
+    """Read as it comes, so that neither an endless body nor a dripping one holds us.
+
+    Raises:
+        BodyError: it has more than ``limit`` bytes, or takes too long.
+        urllib3's errors: it breaks off.
+    """
+    deadline = time.monotonic() + BODY_S
+    parts: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise BodyError(f"more than {limit // MIB} MiB at {response.url}")
+        if time.monotonic() > deadline:
+            raise BodyError(f"{size} bytes in {BODY_S} s, and no end, at {response.url}")
+    return b"".join(parts)
+
+
+class _Bounded(HTTPAdapter):
+    """Reads every body that nobody wants to stream, those of redirects included."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        response = super().send(request, True, timeout, verify, cert, proxies)
+        if not stream:
+            with response:
+                try:
+                    response._content = read_body(response, LIMIT)  # noqa: SLF001 # as requests itself does it
+                except (ProtocolError, DecodeError) as error:
+                    raise requests.exceptions.ChunkedEncodingError(error, request=request) from error
+                except HTTPError as error:
+                    raise requests.exceptions.ConnectionError(error, request=request) from error
+        return response
 
 
 def innermost(error: BaseException) -> str:

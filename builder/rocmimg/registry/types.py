@@ -40,7 +40,7 @@ class Descriptor:
             digest=str(data["digest"]),
             size=int(data.get("size", 0)),
             artifact_type=str(data.get("artifactType", "")),
-            annotations=data.get("annotations") or {},
+            annotations=dict(data.get("annotations") or {}),
         )
 
     def json(self) -> dict[str, Any]:
