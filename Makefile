@@ -19,8 +19,8 @@ setup: venv
 	@scripts/setup-engine.sh
 
 demo: setup
-	@$(BIN)/rocmimg build --target lab
-	@$(BIN)/rocmimg test --target lab
+	@$(BIN)/rocmimg build -f examples/lab/images.yaml lab
+	@$(BIN)/rocmimg test -f examples/lab/images.yaml lab
 
 test: setup test-tools static workflows docs unit integration
 

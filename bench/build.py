@@ -49,7 +49,7 @@ def main() -> None:
     print("start-up")
     in_turn({"rocmimg --help": [*ROCMIMG, "--help"], "rocmimg list": [*ROCMIMG, "list"]}, RUNS, ROOT)
     print("nothing to do")
-    in_turn({"rocmimg build --target lab": [*ROCMIMG, "build", "--target", "lab"]}, RUNS, ROOT)
+    in_turn({"rocmimg build lab": [*ROCMIMG, "build", "-f", "examples/lab/images.yaml", "lab"]}, RUNS, ROOT)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         synthetic(folder, 1000)

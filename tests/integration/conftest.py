@@ -22,6 +22,7 @@ from rocmimg.errors import EngineError
 from rocmimg.plan import ContextFile
 
 ROOT = Path(__file__).parents[2]
+LAB = ROOT / "examples/lab/images.yaml"
 SMALL_BASE = "rocmimg-test/base:1"
 _TOOLS = "cat env grep ls mkdir rm sleep find true"
 
@@ -57,6 +58,8 @@ class Project:
     """A folder with an images.yaml, and `rocmimg` run in it."""
 
     folder: Path
+    file: Path | None = None
+    """Its images.yaml, where that lies in another folder."""
 
     def recipe(self, name: str, text: str, **keys: Any) -> None:
         """A component whose part of the final image is ``text``."""
@@ -83,7 +86,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | env,
+            env=os.environ | ({"ROCMIMG_FILE": str(self.file)} if self.file else {}) | env,
         )
 
     def json(self, *args: str) -> Any:
@@ -110,13 +113,13 @@ def project(tmp_path: Path, host_engine: Engine) -> Iterator[Callable[[str], Pro
 
 @pytest.fixture(scope="session")
 def run_rocmimg() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`rocmimg ARGS` on this repository's own matrix."""
-    return Project(ROOT).run
+    """`rocmimg ARGS` on the lab."""
+    return Project(ROOT, LAB).run
 
 
 @pytest.fixture(scope="session")
 def lab(host_engine: Engine) -> dict[str, str]:
-    """The lab images of this repository, cell id -> image id. They stay: `make demo` builds the same ones."""
-    done = Project(ROOT).run("build", "--target", "lab", "--json")
+    """The lab images, cell id -> image id. They stay: `make demo` builds the same ones."""
+    done = Project(ROOT, LAB).run("build", "lab", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     return {row["id"]: row["image_id"] for row in json.loads(done.stdout)}

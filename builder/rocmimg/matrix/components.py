@@ -135,7 +135,8 @@ def _source(name: str, component: Component, cell: CellConfig, here: Node) -> tu
         return _source_of_another(name, component, rest, cell, here), rest
     if kind == "local":
         return Local(folder=rest), ""
-    return Git(repo=component.repo, ref=component.ref, picks=component.picks, reverts=component.reverts), ""
+    ref = component.ref.replace("{version}", cell.version)
+    return Git(repo=component.repo, ref=ref, picks=component.picks, reverts=component.reverts), ""
 
 
 def _source_of_another(name: str, component: Component, owner: str, cell: CellConfig, here: Node) -> SourceSpec:

@@ -18,7 +18,7 @@ APPEND: Final[JsonDict] = {"x-inherit": "append"}
 REPLACE: Final[JsonDict] = {"x-inherit": "replace"}
 
 ID: Final = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
-_REF: Final = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[A-Za-z0-9][A-Za-z0-9._/+-]*")
+_REF: Final = re.compile(r"(?!.*\.\.)(?:[A-Za-z0-9]|\{version\})(?:[A-Za-z0-9._/+-]|\{version\})*")
 _URL: Final = re.compile(
     r"(?:(?:https?|ssh|git|file)://[^\s'\"\\$`<>]+|[\w.-]+@[\w.-]+:[^\s'\"\\$`<>]+|/[^\s'\"\\$`<>]*)"
 )
@@ -139,7 +139,7 @@ class Component(Model):
     enabled: bool = True
     repo: PublicUrl = ""
     ref: GitRef = ""
-    """Branch, tag or commit of ``repo``."""
+    """Branch, tag or commit of ``repo``. ``{version}`` is the image's version: one value then names both."""
     source: Annotated[
         str, _matches(re.compile(rf"git|local:[^\0]+|component:{ID}"), "`git`, `local:FOLDER` or `component:NAME`")
     ] = "git"

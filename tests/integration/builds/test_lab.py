@@ -70,7 +70,7 @@ def test_a_wheel_is_installed_without_a_checkout(build_lab):
 def git_server(tmp_path):
     """The lab's kernels in a repository behind a real git server on loopback: URL and the commits of v1 and main."""
     work = tmp_path / "labkernels"
-    shutil.copytree(ROOT / "examples/labkernels", work)
+    shutil.copytree(ROOT / "examples/lab/labkernels", work)
 
     def git(*args):
         command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *args]

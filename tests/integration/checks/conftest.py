@@ -16,6 +16,7 @@ from rocmimg.plan import ContextFile, make_plan
 from .faults import HELPERS, Fault
 
 ROOT = Path(__file__).parents[3]
+LAB = ROOT / "examples/lab"
 CELL = "lab-gfx942"
 
 
@@ -32,7 +33,7 @@ class Silent:
 @pytest.fixture(scope="session")
 def lab_subject(lab, host_engine) -> ImageUnderTest:
     """The lab image as `rocmimg test` finds it."""
-    (subject,) = locate(make_plan(load(ROOT / "images.yaml"), [CELL]), [CELL], host_engine.images())
+    (subject,) = locate(make_plan(load(LAB / "images.yaml"), [CELL]), [CELL], host_engine.images())
     assert subject.image is not None
     assert subject.image.id == lab[CELL]
     return subject
@@ -44,7 +45,7 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
 
     def judged(image: str = "", sets: tuple[str, ...] = (), **options) -> ImageResult:
         selection = Selection(ids=(CELL,))
-        matrix = load(ROOT / "images.yaml", sets=[parse_set(text) for text in sets], selection=selection)
+        matrix = load(LAB / "images.yaml", sets=[parse_set(text) for text in sets], selection=selection)
         info = lab_subject.image
         if image:
             info = next(one for one in host_engine.images() if image in one.tags)
@@ -52,7 +53,7 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
         plan = make_plan(matrix, [CELL])[CELL]
         expected = plan.expected.model_copy(update={"digest": lab_subject.expected.digest})
         subject = ImageUnderTest(plan=plan, expected=expected, image=info)
-        given = Options(**{"tiers": ("image", "import"), "results": tmp_path / "results", "project": ROOT, **options})
+        given = Options(**{"tiers": ("image", "import"), "results": tmp_path / "results", "project": LAB, **options})
         (result,) = run([subject], host_engine, given, Silent())
         return result
 

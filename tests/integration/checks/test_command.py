@@ -56,7 +56,7 @@ def test_a_gpu_that_is_required_and_missing_is_an_exit_code(lab, run_rocmimg, tm
 
 
 def test_an_image_that_is_not_there_is_not_proven(host_engine, run_rocmimg):
-    done = run_rocmimg("test", "rocm720-gfx950", "--json")
+    done = run_rocmimg("test", "rocm720-gfx950", "--json", ROCMIMG_FILE="images.yaml")
     (row,) = json.loads(done.stdout)
     assert (done.returncode, row["status"], row["checks"]) == (10, "not-run", [])
     assert "rocmimg build rocm720-gfx950" in row["reason"]
@@ -78,6 +78,8 @@ def test_nothing_runs_on_when_the_command_is_ended(lab, host_engine, tmp_path):
         "import",
         "--set",
         f"checks.folder={checks}",
+        "--file",
+        "examples/lab/images.yaml",
     ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

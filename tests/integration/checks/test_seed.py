@@ -19,9 +19,9 @@ RUN cd {{ checkout|sh }} && {{ python|sh }} -m pip install --no-build-isolation 
 
 @pytest.fixture
 def seeded(lab, project, host_engine, tmp_path):
-    """This repository's matrix in a folder of its own, whose templates/ may override."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    yield project((ROOT / "images.yaml").read_text())
+    """The lab's matrix in a folder of its own, whose templates/ may override."""
+    shutil.copytree(ROOT / "examples/lab", tmp_path, dirs_exist_ok=True)
+    yield project((ROOT / "examples/lab/images.yaml").read_text())
     host_engine.remove(TAG, force=True)
 
 

@@ -20,8 +20,8 @@ def production() -> Matrix:
 
 @pytest.fixture(scope="session")
 def dockerfiles(production: Matrix) -> dict[str, Rendered]:
-    """Every cell's Dockerfile but the lab's."""
-    return {cell.id: render(production, cell) for cell in production.cells if not cell.target.startswith("lab")}
+    """Every cell's Dockerfile."""
+    return {cell.id: render(production, cell) for cell in production.cells}
 
 
 @pytest.fixture

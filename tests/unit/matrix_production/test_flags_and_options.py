@@ -54,15 +54,15 @@ def other_value(declaration, now):
 
 @pytest.fixture(scope="module")
 def everything(production):
-    """Every cell with every flag on; of the lab and of variants those with a recipe that no other has."""
+    """Every cell but variants with every flag on, and the lab's cell with a recipe that no other has."""
+    lab = load(ROOT / "examples/lab/images.yaml")
     cells = []
-    for cell in production.cells:
-        if (cell.target.startswith("lab") or cell.variant) and not any(
-            c.recipe.name == "sdist" for c in cell.components
-        ):
-            continue
+    for file, cell in (
+        *((production.path, cell) for cell in production.cells if not cell.variant),
+        *((lab.path, cell) for cell in lab.cells if any(c.recipe.name == "sdist" for c in cell.components)),
+    ):
         sets = [f"flags.{flag}={'all' if FLAGS[flag].values else 'true'}" for flag in cell.flags]
-        matrix = load(ROOT / "images.yaml", sets=map(parse_set, sets), selection=Selection(ids=(cell.id,)))
+        matrix = load(file, sets=map(parse_set, sets), selection=Selection(ids=(cell.id,)))
         cells.append((matrix, matrix.cell(cell.id)))
     return cells
 

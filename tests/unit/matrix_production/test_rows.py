@@ -192,6 +192,27 @@ class TestSglang:
         assert "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_SGLANG=0.5.18.dev1" in text
 
 
+@pytest.mark.parametrize(("target", "name"), [("rocm720-gfx942", "sglang"), ("vllm-all", "vllm")])
+def test_one_value_names_the_image_and_the_framework(target, name, production, changed):
+    def of(matrix):
+        cell = matrix.cell(target)
+        return next(c.source.ref for c in cell.components if c.name == name), cell.tags[0].partition(":")[2]
+
+    ref, tag = of(production)
+    assert tag.startswith(ref)
+    other = load(ROOT / "images.yaml", sets=[parse_set("version=v9.9.9")], selection=Selection(ids=(target,)))
+    ref, tag = of(other)
+    assert (ref, tag.partition("-")[0]) == ("v9.9.9", "v9.9.9")
+
+
+def test_production_rows_say_nothing_of_one_network(production):
+    assert {cell.config.network.engine_mode for cell in production.cells} == {"default"}
+
+
+def test_a_release_of_vllm_is_no_nightly(production):
+    assert production.cell("vllm-all").aliases == ()
+
+
 class TestVllm:
     def test_the_image_starts_from_the_base_line(self, production):
         images = make_plan(production, ["vllm-all"]).images
