@@ -24,7 +24,13 @@ def _remember_locked(ctx: click.Context, _: click.Parameter, value: bool) -> Non
 
 
 def _with_environment(_ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return (*shlex.split(os.environ.get("ROCMIMG_SET", "")), *value)
+    try:
+        words = shlex.split(os.environ.get("ROCMIMG_SET", ""))
+    except ValueError as error:
+        raise click.UsageError(f"ROCMIMG_SET: {error}; write PATH=VALUE words as for a shell.") from None
+    # Taken as it is: a pipeline's version comes from outside, and must not become a second setting.
+    version = os.environ.get("ROCMIMG_VERSION", "")
+    return (*words, *([f"version={version}"] if version else []), *value)
 
 
 def matrix_options(function: F) -> F:
@@ -45,7 +51,7 @@ def matrix_options(function: F) -> F:
             multiple=True,
             callback=_with_environment,
             help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
-            "ROCMIMG_SET come first.",
+            "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
         ),
         click.option(
             "--file",

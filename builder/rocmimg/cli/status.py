@@ -13,6 +13,7 @@ from rocmimg.cli.options import load_selected, matrix_options, selection_options
 @click.command()
 @selection_options
 @matrix_options
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
 @click.option(
     "--json", "as_json", is_flag=True, help="An array of objects: id, kind, name, digest, when, who, proofs, overrides."
 )
@@ -23,6 +24,7 @@ def command(
     targets: tuple[str, ...],
     archs: tuple[str, ...],
     variants: tuple[str, ...],
+    form: str,
     as_json: bool,
 ) -> None:
     """Show for each alias, tag and candidate: its digest, since when, and what proves it."""
@@ -34,6 +36,7 @@ def command(
     if as_json:
         click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
         return
+    from rocmimg.report.markdown import table
     from rocmimg.report.table import print_table
 
     rows = []
@@ -41,4 +44,8 @@ def command(
         for index, proof in enumerate(entry.proofs or [""]):
             head = (entry.id, entry.kind, entry.name or "none", entry.digest[:19], entry.when[:19], entry.who)
             rows.append((*(head if index == 0 else [""] * len(head)), proof))
-    print_table(("cell", "kind", "name", "digest", "when", "who", "proven by"), rows)
+    header = ("cell", "kind", "name", "digest", "when", "who", "proven by")
+    if form == "markdown":
+        click.echo(table(header, rows))
+    else:
+        print_table(header, rows)

@@ -35,6 +35,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--html", type=_FILE, help="Write a page for people, in one file.")
+@click.option("--markdown", type=_FILE, help="Add a summary in Markdown to this file.")
 @click.option(
     "--export-kernels",
     type=click.Path(path_type=Path, file_okay=False),
@@ -55,6 +56,7 @@ def command(
     gpus: int,
     junit: Path | None,
     html: Path | None,
+    markdown: Path | None,
     export_kernels: Path | None,
     listing: bool,
     as_json: bool,
@@ -103,6 +105,11 @@ def command(
         from rocmimg.report.page import write_page
 
         write_page(results, html)
+    if markdown:
+        from rocmimg.report.markdown import results as summary
+
+        with markdown.open("a", encoding="utf-8") as stream:
+            stream.write(summary(results))
     if as_json:
         click.echo(json.dumps([result.as_json() for result in results], indent=2))
     else:

@@ -19,7 +19,7 @@ from rocmimg.release.promote import Release
 from rocmimg.release.records import ImageRecords
 from rocmimg.release.transaction import pending
 
-_DATED: Final = re.compile(r".*-(\d{4})(\d{2})(\d{2})")
+_DATED: Final = re.compile(r".*-(\d{4})(\d{2})(\d{2})(?:-.*)?")
 _AT_ONCE: Final = 16
 _FRESH: Final = timedelta(hours=1)
 

@@ -31,7 +31,7 @@ def print_results(results: Sequence[ImageResult]) -> None:
     """A table by tier, then each failure with cause and fix, then all that was not proven, and why."""
     rows = []
     for result in results:
-        tiers = [_tier(result, tier) for tier in TIERS]
+        tiers = [tier_text(result, tier) for tier in TIERS]
         rows.append((result.id, *tiers, result.image_id.removeprefix("sha256:")[:12], f"{result.seconds:.1f}s"))
     print_table(("cell or image", *TIERS, "id", "time"), rows)
     for result in results:
@@ -45,7 +45,7 @@ def print_results(results: Sequence[ImageResult]) -> None:
                 click.echo(f"\n{result.id}: waived {check.id}: {check.reason}")
             for finding in check.notes:
                 click.echo(f"\n{result.id}: note, {check.id}: {finding.what}")
-    if lines := _missing(results):
+    if lines := missing_lines(results):
         click.echo("\nNot proven:")
         for line in lines:
             click.echo(
@@ -64,7 +64,8 @@ def _print_findings(check: CheckResult) -> None:
                 click.echo(_indented(label, text))
 
 
-def _tier(result: ImageResult, tier: str) -> str:
+def tier_text(result: ImageResult, tier: str) -> str:
+    """How many checks of a tier ended how."""
     counts = result.tier(tier)  # type: ignore[arg-type]
     if not counts:
         return "not run" if not result.checks else ""
@@ -88,7 +89,7 @@ def _devices(result: ImageResult) -> str:
     return ", ".join(dict.fromkeys(device for device in result.gpu_archs.values() if device))
 
 
-def _missing(results: Sequence[ImageResult]) -> list[str]:
+def missing_lines(results: Sequence[ImageResult]) -> list[str]:
     """One line a check and reason, with the cells that it is about."""
     found: dict[tuple[str, str], list[str]] = {}
     for result in results:

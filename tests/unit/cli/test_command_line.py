@@ -105,6 +105,21 @@ def test_settings_come_from_the_environment_too(rocmimg):
     assert rows[0]["tags"] == ["mine:v7-t-mi30x"]
 
 
+def test_a_version_of_the_environment_is_one_value(rocmimg):
+    rows = json.loads(rocmimg("list", "--json", ROCMIMG_VERSION="v7").stdout)
+    assert rows[0]["tags"] == ["rocmimg:v7-t-mi30x"]
+    done = rocmimg("list", ROCMIMG_VERSION="v7 release.requires=[]")
+    assert done.returncode == 3
+    assert "is no image tag" in done.stderr
+
+
+def test_quotes_of_the_environment_that_do_not_end(rocmimg):
+    done = rocmimg("list", ROCMIMG_SET="a='")
+    assert done.returncode == 2
+    assert "ROCMIMG_SET: No closing quotation" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_every_verb_has_help_and_its_module():
     from rocmimg.cli import VERBS, cli
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,7 @@ def plan(load_matrix: Callable[..., Matrix]) -> Plan:
 
 @pytest.fixture
 def pipeline(plan: Plan) -> Pipeline:
-    return make_pipeline(plan, CELLS, install="pip install .")
+    return make_pipeline(plan, CELLS, source=".")
 
 
 def written(pipeline: Pipeline, form: str) -> dict[Any, Any]:
@@ -52,9 +53,10 @@ def written(pipeline: Pipeline, form: str) -> dict[Any, Any]:
 def test_bases_come_first_and_are_built_once(pipeline: Pipeline) -> None:
     assert [[build.cell for build in level] for level in pipeline.levels] == [["lower-gfx9"], list(CELLS)]
     assert pipeline.levels[1][0].commands == (
+        "rocmimg doctor",
         "rocmimg pull --locked lower-gfx9",
         "rocmimg build --locked lower-gfx9 upper-gfx942",
-        "rocmimg test --locked --junit build/junit.xml upper-gfx942",
+        "rocmimg test --locked --junit build/junit.xml --html build/test.html upper-gfx942",
         "rocmimg push --locked --candidate upper-gfx942",
     )
 
@@ -71,10 +73,10 @@ def test_github_needs_each_level_and_promotes_last(pipeline: Pipeline) -> None:
     jobs = written(pipeline, "github")["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
         "check": None,
-        "build-0": "check",
-        "build-1": "build-0",
-        "test": "build-1",
-        "promote": "test",
+        "build-0": ["check"],
+        "build-1": ["check", "build-0"],
+        "test": ["check", "build-1"],
+        "promote": ["check", "test"],
     }
     assert jobs["check"]["runs-on"] == ["ubuntu-latest"]
     assert json.loads(jobs["build-1"]["strategy"]["matrix"]["include"][0]["runner"]) == ["big"]
@@ -106,10 +108,44 @@ def test_every_form_is_the_same_twice_and_says_where_it_comes_from(pipeline: Pip
         assert "&id" not in text
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_version_is_a_value_and_never_text_of_a_script(pipeline: Pipeline, form: str) -> None:
+    text = write(pipeline, form)
+    assert "ROCMIMG_SET" not in text
+    for line in text.splitlines():
+        if re.search(r"inputs\.version|github\.ref_name", line):
+            assert line.strip().startswith("ROCMIMG_VERSION: ")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_nightly_has_a_date_and_retention(plan: Plan, form: str) -> None:
+    assert "prune" not in write(make_pipeline(plan, CELLS, source="."), form)
+    text = write(make_pipeline(plan, CELLS, source=".", nightly="0 3 * * *"), form)
+    assert "nightly-" in text
+    assert "rocmimg prune --yes --target upper" in text
+
+
+def test_actions_are_pinned_to_commits(pipeline: Pipeline) -> None:
+    uses = re.findall(r"uses: (.*)", write(pipeline, "github"))
+    assert uses
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # .*v[\d.]+.*", one) for one in uses)
+
+
+@pytest.mark.parametrize("place", ["tools/rocmimg-0.1.0.whl", "./tools", f"git+https://h/x.git@{'a' * 40}"])
+def test_rocmimg_comes_from_where_it_can_be_had(plan: Plan, place: str) -> None:
+    assert f"pip install --quiet {place}" in make_pipeline(plan, CELLS, source=place).install
+
+
+@pytest.mark.parametrize("place", ["rocmimg", "rocmimg==1.0", "git+https://host/x.git", "--index-url=x", "a b.txt"])
+def test_rocmimg_comes_from_no_package_of_that_name(plan: Plan, place: str) -> None:
+    with pytest.raises(ConfigError, match="--rocmimg"):
+        make_pipeline(plan, CELLS, source=place)
+
+
 def test_an_unknown_field_of_a_label_is_named(load_matrix: Callable[..., Matrix]) -> None:
     matrix = load_matrix(MATRIX.replace("{arch}", "{gpu}"))
     with pytest.raises(ConfigError, match=r"images\.yaml:13: a label of runners\.gpu has an unknown field.*gpu"):
-        make_pipeline(make_plan(matrix, CELLS), CELLS)
+        make_pipeline(make_plan(matrix, CELLS), CELLS, source=".")
 
 
 def test_bake_links_cells_instead_of_pulling_them(plan: Plan) -> None:

@@ -13,7 +13,14 @@ from rocmimg.cli.options import load_selected, matrix_options
 @click.argument("form", type=click.Choice(["github", "gitlab", "buildkite"]))
 @click.option("--target", "targets", multiple=True, help="Only these targets and what they start from.")
 @click.option("--variant", "variants", multiple=True, help="Opt-in cells of these variants.")
-@click.option("--install", metavar="COMMAND", help="How a job gets rocmimg; from the package index when not given.")
+@click.option(
+    "--rocmimg",
+    "source",
+    metavar="PLACE",
+    required=True,
+    help="Where a job gets rocmimg: a wheel or folder of your repository (tools/rocmimg.whl), or git+https://...@COMMIT.",
+)
+@click.option("--nightly", metavar="CRON", default="", help="Also on this schedule, under tags with the date.")
 @click.option(
     "--output",
     "-o",
@@ -27,7 +34,8 @@ def command(
     form: str,
     targets: tuple[str, ...],
     variants: tuple[str, ...],
-    install: str | None,
+    source: str,
+    nightly: str,
     output: Path | None,
 ) -> None:
     """Write a pipeline: check, build in the order of bases, test on GPU machines, promote.
@@ -39,7 +47,7 @@ def command(
 
     matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
     plan = make_plan(matrix, chosen)
-    pipeline = make_pipeline(plan, chosen, install=install) if install else make_pipeline(plan, chosen)
+    pipeline = make_pipeline(plan, chosen, source=source, nightly=nightly)
     text = write(pipeline, form)
     if output == Path("-"):
         click.echo(text, nl=False)

@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rocmimg.registry.reference import HUB
-from rocmimg.release.pipeline.model import Pipeline
+from rocmimg.release.pipeline.model import REPORTS, VENV, Pipeline
 
 _PUBLISH: Final = "build.tag != null"
-_ARTIFACTS: Final = ["build/junit.xml", "build/report.json", "build/logs/*", "build/results/*"]
+_SCHEDULED: Final = "build.source == 'schedule'"
+_ARTIFACTS: Final = [f"{path}/*" if "." not in path else path for path in REPORTS]
+# Nightlies of all steps have the date on which the pipeline began.
+_SET_VERSION: Final = """\
+if [ "$BUILDKITE_SOURCE" = schedule ]; then
+  export ROCMIMG_VERSION="nightly-$(buildkite-agent meta-data get date)"
+else
+  export ROCMIMG_VERSION="${BUILDKITE_TAG:-}"
+fi"""
 
 
 def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
@@ -21,34 +29,55 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         + ("" if host == HUB else f" {host}")
         for host in pipeline.hosts
     ]
-    version = 'export ROCMIMG_SET="version=$$BUILDKITE_TAG"'
+    logout = [f"docker logout{'' if host == HUB else f' {host}'}" for host in pipeline.hosts]
+    publish = f"{_PUBLISH} || {_SCHEDULED}" if pipeline.nightly else _PUBLISH
+    setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"'
 
     def step(label: str, key: str, runner: Sequence[str], commands: Sequence[str], **more: Any) -> dict[str, Any]:
-        script = [command.replace("$", "$$") for command in (pipeline.install, *commands)]
+        script = [command.replace("$", "$$") for command in (setup, *([_SET_VERSION] if more else []), *commands)]
         return {
             "label": label,
             "key": key,
             "agents": {"queue": runner[-1] if runner else "default"},
-            "command": "\n".join(("set -eu", *([version, *login] if more else []), *script)),
+            "command": "\n".join(("set -eu", *(_ended(login, logout) if more else []), *script)),
             **more,
         }
 
-    steps = [step("check", "check", pipeline.runner, pipeline.check)]
+    date = 'buildkite-agent meta-data set date "$(date --utc +%Y%m%d)"'
+    steps = [step("check", "check", pipeline.runner, [*([date] if pipeline.nightly else []), *pipeline.check])]
     for build in pipeline.builds:
         needs = f"build-{_key(build.bases[-1])}" if build.bases else "check"
-        more = {"depends_on": needs, "if": _PUBLISH, "timeout_in_minutes": 720, "artifact_paths": _ARTIFACTS}
-        steps.append(step(f"build {build.cell}", f"build-{_key(build.cell)}", build.runner, build.commands, **more))
+        more = {"depends_on": needs, "if": publish, "timeout_in_minutes": 720, "artifact_paths": _ARTIFACTS}
+        steps.append(
+            step(
+                f"build {build.cell}",
+                f"build-{_key(build.cell)}",
+                build.runner,
+                build.commands,
+                **more,
+            )
+        )
     tests = []
     for test in pipeline.tests:
         key = f"test-{_key(test.cell)}-{_key(test.arch)}"
         tests.append(key)
         needs = f"build-{_key(test.cell)}"
-        more = {"depends_on": needs, "if": _PUBLISH, "timeout_in_minutes": 120, "artifact_paths": _ARTIFACTS}
+        more = {"depends_on": needs, "if": publish, "timeout_in_minutes": 120, "artifact_paths": _ARTIFACTS}
         steps.append(step(f"test {test.cell} on {test.arch}", key, test.runner, test.commands, **more))
+    retention = (
+        [f'if [ "$BUILDKITE_SOURCE" = schedule ]; then rocmimg prune --yes {pipeline.selection}; fi']
+        if pipeline.nightly
+        else []
+    )
     before = tests or [f"build-{_key(build.cell)}" for build in pipeline.builds]
-    more = {"depends_on": before, "if": _PUBLISH, "concurrency": 1, "concurrency_group": "rocmimg-promote"}
-    steps.append(step("promote", "promote", pipeline.runner, pipeline.promote, **more))
+    more = {"depends_on": before, "if": publish, "concurrency": 1, "concurrency_group": "rocmimg-promote"}
+    steps.append(step("promote", "promote", pipeline.runner, [*pipeline.promote, *retention], **more))
     return {"steps": steps}
+
+
+def _ended(login: Sequence[str], logout: Sequence[str]) -> list[str]:
+    """Log in, and out again however the step ends."""
+    return [f"trap '{'; '.join(logout)}' EXIT", *login] if login else []
 
 
 def _key(name: str) -> str:

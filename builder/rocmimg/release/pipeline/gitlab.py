@@ -5,30 +5,38 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rocmimg.registry.reference import HUB
-from rocmimg.release.pipeline.model import Pipeline
+from rocmimg.release.pipeline.model import CACHE, REPORTS, VENV, Pipeline
 
-_PUBLISH: Final = [{"if": "$CI_COMMIT_TAG"}]
-_VERSION: Final = {"ROCMIMG_SET": "version=$CI_COMMIT_TAG"}
+_TAG: Final = {"if": "$CI_COMMIT_TAG"}
+_NIGHTLY: Final = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
+# A value goes to the shell through the environment, never as text of the script.
+_SET_VERSION: Final = """\
+case $CI_PIPELINE_SOURCE in
+  schedule) export ROCMIMG_VERSION="nightly-$(printf %.10s "$CI_PIPELINE_CREATED_AT" | tr -d -)" ;;
+  *) export ROCMIMG_VERSION="${CI_COMMIT_TAG:-}" ;;
+esac
+"""
 
 
 def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
-    """The contents of .gitlab-ci.yml as data."""
+    """The contents of .gitlab-ci.yml as data. Nightlies run from a schedule that is made in GitLab itself."""
+    setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"\n'
     jobs: dict[str, Any] = {
         "stages": ["check", "build", "test", "promote"],
-        "default": {"before_script": [pipeline.install]},
-        "check": {"stage": "check", "tags": list(pipeline.runner), "script": list(pipeline.check)},
+        "default": {"before_script": [setup], "cache": {"key": "rocmimg", "paths": [CACHE]}},
+        "variables": {"ROCMIMG_CACHE": f"$CI_PROJECT_DIR/{CACHE}"},
+        "check": {
+            "stage": "check",
+            "tags": list(pipeline.runner),
+            "script": list(pipeline.check),
+        },
     }
-    login = [
-        'printf %s "$REGISTRY_PASSWORD" | docker login --username "$REGISTRY_USER" --password-stdin'
-        + ("" if host == HUB else f" {host}")
-        for host in pipeline.hosts
-    ]
-    publish = {"before_script": [pipeline.install, *login], "rules": _PUBLISH, "variables": _VERSION}
-    artifacts = {
-        "when": "always",
-        "paths": ["build/report.json", "build/logs", "build/results"],
-        "reports": {"junit": "build/junit.xml"},
+    publish = {
+        "before_script": [setup, _SET_VERSION, *_login(pipeline)],
+        "after_script": [f"docker logout{'' if host == HUB else f' {host}'}" for host in pipeline.hosts],
+        "rules": [_TAG, *([_NIGHTLY] if pipeline.nightly else [])],
     }
+    artifacts = {"when": "always", "paths": list(REPORTS), "reports": {"junit": "build/junit.xml"}}
     for build in pipeline.builds:
         jobs[f"build {build.cell}"] = {
             "stage": "build",
@@ -54,6 +62,21 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         "tags": list(pipeline.runner),
         **publish,
         "environment": "release",
-        "script": list(pipeline.promote),
+        "resource_group": "images-promote",
+        "script": [*pipeline.promote, *_retention(pipeline)],
     }
     return jobs
+
+
+def _login(pipeline: Pipeline) -> list[str]:
+    return [
+        'printf %s "$REGISTRY_PASSWORD" | docker login --username "$REGISTRY_USER" --password-stdin'
+        + ("" if host == HUB else f" {host}")
+        for host in pipeline.hosts
+    ]
+
+
+def _retention(pipeline: Pipeline) -> list[str]:
+    if not pipeline.nightly:
+        return []
+    return [f'if [ "$CI_PIPELINE_SOURCE" = schedule ]; then rocmimg prune --yes {pipeline.selection}; fi']

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rocmimg import __version__
 from rocmimg.errors import ConfigError
 from rocmimg.matrix.cell import Cell
 from rocmimg.plan import Plan
 from rocmimg.registry import parse
 from rocmimg.release.candidates import public_reference
 
-INSTALL: Final = f"python3 -m pip install rocmimg=={__version__}"
+VENV: Final = ".rocmimg-venv"
+REPORTS: Final = ("build/junit.xml", "build/test.html", "build/report.json", "build/logs", "build/results")
+TEST_REPORTS: Final = "--junit build/junit.xml --html build/test.html"
+CACHE: Final = ".cache/rocmimg"
+"""Clones that the contract reads, kept from one run to the next."""
+_VENV: Final = f"""\
+if python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  python3 -m venv {VENV}
+elif python3 -m venv .rocmimg-uv 2>/dev/null; then
+  .rocmimg-uv/bin/pip install --quiet uv  # brings a Python where the machine's own is older than 3.11
+  .rocmimg-uv/bin/uv venv --quiet --seed --python 3.12 {VENV}
+else
+  echo "rocmimg needs python3 with venv; on Debian and Ubuntu: apt-get install python3-venv" >&2
+  exit 1
+fi
+{VENV}/bin/pip install --quiet {{source}}
+"""
+
+
+def source_of(text: str) -> str:
+    """Where a job gets rocmimg from, as a word for the shell.
+
+    Raises:
+        ConfigError: it is neither a wheel or folder in the repository nor a git reference.
+    """
+    if re.fullmatch(r"git\+(https|ssh)://[^\s@]+(@[^\s@]+)?@[^\s@]+", text) or text.endswith(".whl"):
+        return shlex.quote(text)
+    if text in (".", "..") or text.startswith(("./", "../")):
+        return shlex.quote(text)
+    raise ConfigError(
+        f"--rocmimg {text}: a job cannot get rocmimg from there",
+        next_step="name a wheel (tools/rocmimg.whl) or folder (./tools/rocmimg) of your repository, or git+https://...@COMMIT",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +63,10 @@ class Build:
         cells = " ".join((*self.bases, self.cell))
         pull = (f"rocmimg pull --locked {' '.join(self.bases)}",) if self.bases else ()
         return (
+            "rocmimg doctor",
             *pull,
             f"rocmimg build --locked {cells}",
-            f"rocmimg test --locked --junit build/junit.xml {self.cell}",
+            f"rocmimg test --locked {TEST_REPORTS} {self.cell}",
             f"rocmimg push --locked --candidate {self.cell}",
         )
 
@@ -48,9 +82,10 @@ class Test:
     @property
     def commands(self) -> tuple[str, ...]:
         return (
+            "rocmimg doctor",
             f"rocmimg pull --locked {self.cell}",
             # The results of a failed check belong to the candidate as well: the gate reads them.
-            f"rocmimg test --locked --require-gpu --junit build/junit.xml {self.cell} || failed=$?",
+            f"rocmimg test --locked --require-gpu {TEST_REPORTS} {self.cell} || failed=$?",
             f"rocmimg push --locked --results {self.cell}",
             'exit "${failed:-0}"',
         )
@@ -65,7 +100,10 @@ class Pipeline:
     targets: tuple[str, ...]
     hosts: tuple[str, ...]
     """Registries that jobs log in to."""
-    install: str
+    source: str
+    """A word for the shell: what pip installs rocmimg from."""
+    nightly: str
+    """A cron line; empty for none."""
     runner: tuple[str, ...]
     """Where checks and promotions run."""
 
@@ -75,20 +113,25 @@ class Pipeline:
 
     @property
     def check(self) -> tuple[str, ...]:
-        """What is known before anything is built: quoting, rules, contracts, the lock."""
-        targets = " ".join(f"--target {target}" for target in self.targets)
-        return (
-            f"rocmimg render --locked --output build/render {targets}",
-            "rocmimg lint build/render",
-            f"rocmimg contract --locked {targets}",
-        )
+        """What is known before anything is built: rules, contracts, pins, the lock."""
+        return (f"rocmimg check --locked {self.selection}",)
+
+    @property
+    def selection(self) -> str:
+        """The targets as options."""
+        return " ".join(f"--target {target}" for target in self.targets)
+
+    @property
+    def install(self) -> str:
+        """A script for any shell: a virtual environment with rocmimg, whatever Python the machine has."""
+        return _VENV.format(source=self.source)
 
     @property
     def promote(self) -> tuple[str, ...]:
         return tuple(f"rocmimg promote --locked --target {target}" for target in self.targets)
 
 
-def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, install: str = INSTALL) -> Pipeline:
+def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, source: str, nightly: str = "") -> Pipeline:
     """The pipeline that builds, proves and promotes these cells, and builds the cells that they start from.
 
     Raises:
@@ -117,7 +160,8 @@ def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, install: str = INSTALL
         ),
         targets=tuple(dict.fromkeys(image.cell.target for image in wanted)),
         hosts=tuple(sorted({parse(str(public_reference(image))).host for image in plan.images})),
-        install=install,
+        source=source_of(source),
+        nightly=nightly,
         runner=_labels(wanted[0].cell, "check", wanted[0].cell.arch),
     )
 

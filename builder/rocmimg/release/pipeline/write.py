@@ -38,5 +38,7 @@ _Dumper.add_representer(str, _text)
 
 def write(pipeline: Pipeline, form: str) -> str:
     """The pipeline in the words of ``form``."""
-    data = FORMS[form][1](pipeline)
-    return _HEADER.format(form=form) + yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=1000)
+    text = yaml.dump(FORMS[form][1](pipeline), Dumper=_Dumper, sort_keys=False, width=1000)
+    for action, version in github.VERSIONS.items():
+        text = text.replace(f"uses: {action}\n", f"uses: {action} # {version}\n")
+    return _HEADER.format(form=form) + text
