@@ -17,6 +17,7 @@ from rocmimg.plan.expected import ExpectedImage
 if TYPE_CHECKING:
     from rocmimg.engine import Container
 
+NO_PYTHON: Final = "there is no Python in the image"
 MARK: Final = "rocmimg_check"
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -76,11 +77,22 @@ class Probe(Mapping[str, Any]):
         """Why the probe did not run at all; empty where it did."""
         return str(self._answer.get("error", ""))
 
+    @property
+    def kind(self) -> str:
+        """Why it did not run inside: "no-python", "old-python", "broken-python"; empty where it did."""
+        return str(self._answer.get("probe", {}).get("kind", "broken-python" if self.error else ""))
+
     def __getitem__(self, section: str) -> Any:
         found = self._answer.get(section, {"error": self.error or "it was not asked for"})
         if isinstance(found, dict) and set(found) == {"error"}:
+            if self.kind == "no-python":
+                not_applicable(NO_PYTHON)
             not_run(f"the probe found no {section}: {found['error']}")
         return found
+
+    def get(self, section: str, default: Any = None) -> Any:
+        """A section as it is, also where it is {"error": ...}."""
+        return self._answer.get(section, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._answer)
@@ -110,6 +122,8 @@ class Image:
         """Names that the cell's framework uses, with what the sources at the pins say of them."""
         self.no_contract: str = order.no_contract
         """Why ``contract`` is not known."""
+        self.restricted: bool = "restricted" in order.conditions
+        """Whether the image is to be tried as platforms run it that give a container little."""
         self.export_kernels: Path | None = order.export_kernels
         """Where the kernel pack of this image is wanted."""
         self.notes: dict[str, Any] = {}
@@ -152,4 +166,6 @@ class Image:
         """The running container, for checks that must run something of their own."""
         from rocmimg.engine import connect
 
+        if not self._order.container:
+            not_applicable("nothing can be run in the image: it has no shell")
         return connect().attach(self._order.container)

@@ -29,4 +29,12 @@ CLASSES: Final = {
     "F31": "stale locks and closed folders of compilers at run time",
     "F33": "a checkout that is not at its pin",
     "F40": "size and leftovers",
+    "F42": "the image cannot start what ENTRYPOINT and CMD name",
+    "F43": "Python requirements that are missing or at the wrong version",
+    "F44": "a distribution is installed and its library cannot be loaded",
+    "F45": "a wheel with a library per release of ROCm, without the image's",
+    "F46": "a BLAS library without its kernel data",
+    "F47": "a second HIP runtime that is opened after torch has its own",
+    "F49": "something installed twice: the first stays in a layer",
+    "F53": "an image that does not run restricted",
 }

@@ -14,11 +14,13 @@ _GENERIC: Final[Mapping[str, tuple[str, ...]]] = {
     "gfx11-generic": ("gfx1100", "gfx1101", "gfx1102", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"),
     "gfx12-generic": ("gfx1200", "gfx1201"),
 }
+_ANY: Final = "amdgcnspirv"
+"""SPIR-V: the runtime compiles it for the GPU that is there."""
 
 
 def covers(found: Collection[str], arch: str) -> bool:
     """Whether code for ``found`` runs on ``arch``, generic targets included (llvm/docs/AMDGPUUsage.rst)."""
-    return arch in found or any(arch in _GENERIC.get(name, ()) for name in found)
+    return arch in found or _ANY in found or any(arch in _GENERIC.get(name, ()) for name in found)
 
 
 def by_owner(objects: Iterable[Mapping[str, Any]], kinds: Collection[str] = KINDS) -> dict[str, dict[str, int]]:

@@ -30,6 +30,7 @@ class CheckJob(Record):
     detail: dict[str, Any]
     history: tuple[dict[str, Any], ...]
     container: str
+    """Empty for an image in which nothing can be run."""
     tiers: tuple[Tier, ...]
     waivers: tuple[Waiver, ...] = ()
     gpu: Gpu | None = None
@@ -41,5 +42,7 @@ class CheckJob(Record):
     folder: Path
     export_kernels: Path | None = None
     contract: tuple[Names, ...] = ()
+    conditions: tuple[str, ...] = ()
+    """Further conditions that the image must run under."""
     no_contract: str = ""
     """Why ``contract`` could not be read from the pins."""

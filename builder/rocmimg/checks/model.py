@@ -154,7 +154,7 @@ class ImageResult:
     waivers: tuple[Waiver, ...] = ()
     """All waivers in force when it was judged, needed or not."""
     conditions: str = ""
-    """Restricted running that the container was started under; empty for none."""
+    """Conditions that it was tried under besides the usual ones; empty where nobody asked."""
     checks: tuple[CheckResult, ...]
     coverage: Mapping[str, Any] = field(default_factory=dict)
     """GPU code by package: see ``rocmimg.checks.coverage``."""

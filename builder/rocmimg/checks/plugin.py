@@ -125,6 +125,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     order = item.config.stash[_ORDER]
     info = describe(item)
     _append(order, {STARTED: info.id})
+    if info.tier == "gpu" and not order.planned.archs:
+        raise NotApplicable("there is no GPU code in the image, and nobody says which GPUs it is for")
     if info.tier == "gpu" and order.gpu is None:
         pytest.skip(order.no_gpu)
 

@@ -22,11 +22,11 @@ from rocmimg.checks.coverage import coverage, own_archs
 from rocmimg.checks.job import CheckJob, Gpu
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, Waiver, check_from_json, result_from_json
 from rocmimg.checks.pytest_process import STARTED, Progress, PytestProcess
-from rocmimg.checks.run_probe import probe
+from rocmimg.checks.run_probe import exported, probe
 from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
-from rocmimg.errors import RocmimgError
+from rocmimg.errors import EngineError, RocmimgError
 from rocmimg.paths import cache_dir, write_atomic
 from rocmimg.plan import LABEL_DIGEST
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from rocmimg.plan.expected import ExpectedImage
 
 _PIDS: Final = 4096
+_SHELL: Final = "/bin/sh"
+"""What a container that idles runs; the engine names it where the image has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class Options:
     project: Path = Path()
     """The folder of images.yaml, where a target's own checks are looked up."""
     export_kernels: Path | None = None
+    conditions: tuple[str, ...] = ()
+    """Conditions for every image, besides those that its cell has."""
     contracts: Mapping[str, tuple[Names, ...] | str] = field(default_factory=dict)
     """Cell -> the names to ask its image for, or why they are not known."""
 
@@ -134,6 +138,7 @@ class Run:
             suite_version=__version__,
             suite_digest=suite_digest(self._folders[subject.expected.cell]),
             waivers=tuple(one for one in _waivers(subject) if one.in_force(datetime.now(UTC).date())),
+            conditions=", ".join(_conditions(subject, self._options)),
             checks=(),
             reason=subject.reason,
         )
@@ -161,7 +166,7 @@ class Run:
             tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
             device.leased(self._gpus, archs, self._options.gpus) as gpus,
             self._suite(command(self._folders[expected.cell], Path(scratch) / "order.json"), log) as suite,
-            self._engine.run(self._spec(blank.image_id, gpus)) as container,
+            self._container(self._spec(blank.image_id, gpus)) as container,
         ):
             answer, expected = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
             lines = Path(scratch) / "results.jsonl"
@@ -183,6 +188,18 @@ class Run:
         )
 
     @contextlib.contextmanager
+    def _container(self, spec: ContainerSpec) -> Iterator[Container | None]:
+        """A container to look around in; None for an image in which nothing can wait, like a Go binary alone."""
+        with contextlib.ExitStack() as stack:
+            try:
+                container = stack.enter_context(self._engine.run(spec))
+            except EngineError as error:
+                if _SHELL not in str(error):
+                    raise
+                container = None
+            yield container
+
+    @contextlib.contextmanager
     def _suite(self, argv: Sequence[str], log: Path) -> Iterator[PytestProcess]:
         with self._lock:
             if self._stopped:
@@ -197,13 +214,17 @@ class Run:
                 self._suites.discard(suite)
 
     def _order(
-        self, subject: ImageUnderTest, container: Container, scratch: Path, gpu: Gpu | None, no_gpu: str
+        self, subject: ImageUnderTest, container: Container | None, scratch: Path, gpu: Gpu | None, no_gpu: str
     ) -> tuple[dict[str, Any], ExpectedImage]:
         """Run the probe, write the order that the suite waits for; the probe's answer, and what is expected now."""
         expect = subject.expected
         tiers = self._options.tiers
         self._view.step(expect.cell, "reading the image")
-        answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
+        image_id = subject.image.id if subject.image else ""
+        if container:
+            answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
+        else:
+            answer = exported(self._engine, image_id, expect)
         (scratch / "probe.json").write_text(json.dumps(answer))
         if not expect.archs:
             archs = own_archs(answer.get("files", {}))
@@ -211,13 +232,13 @@ class Run:
             expect = expect.model_copy(update={"archs": archs, "arch": arch, "archs_from": "its own code"})
         if gpu and gpu.arch not in expect.archs:
             gpu, no_gpu = None, device.why_none(self._gpus, expect.archs) or "no AMD GPU of these architectures"
-        detail = self._engine.image(container_image := subject.image.id if subject.image else "")
+        detail = self._engine.image(image_id)
         names = self._options.contracts.get(expect.cell, ())
         order = CheckJob(
             planned=expect,
             detail=asdict(detail) if detail else {},
-            history=tuple(asdict(entry) for entry in self._engine.history(container_image)),
-            container=container.id,
+            history=tuple(asdict(entry) for entry in self._engine.history(image_id)),
+            container=container.id if container else "",
             tiers=tiers,
             waivers=_waivers(subject),
             gpu=gpu,
@@ -226,11 +247,17 @@ class Run:
             results=scratch / "results.jsonl",
             folder=scratch,
             export_kernels=self._options.export_kernels,
+            conditions=_conditions(subject, self._options),
             contract=() if isinstance(names, str) else names,
             no_contract=names if isinstance(names, str) else "",
         )
         (scratch / "order.json").write_text(order.model_dump_json())
         return answer, expect
+
+
+def _conditions(subject: ImageUnderTest, options: Options) -> tuple[str, ...]:
+    own = subject.plan.cell.config.checks.conditions if subject.plan else ()
+    return tuple(dict.fromkeys((*own, *options.conditions)))
 
 
 def _waivers(subject: ImageUnderTest) -> tuple[Waiver, ...]:

@@ -41,6 +41,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the compiled kernels of each image as a pack, for `rocmimg kernels run`.",
 )
+@click.option(
+    "--as",
+    "conditions",
+    multiple=True,
+    type=click.Choice(["restricted"]),
+    help="Try the image under these conditions too: an unknown user id, a read-only root, a small /dev/shm.",
+)
 @click.option("--list", "listing", is_flag=True, help="List the checks: id, tier and the failure classes of each.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects, one per image or, with --list, per check.")
 def command(
@@ -58,6 +65,7 @@ def command(
     html: Path | None,
     markdown: Path | None,
     export_kernels: Path | None,
+    conditions: tuple[str, ...],
     listing: bool,
     as_json: bool,
 ) -> int:
@@ -77,7 +85,7 @@ def command(
     if listing:
         return _list(file, as_json=as_json)
     export = export_kernels.resolve() if export_kernels else None
-    options = Options(tiers=tiers or TIERS, jobs=jobs, gpus=gpus, export_kernels=export)
+    options = Options(tiers=tiers or TIERS, jobs=jobs, gpus=gpus, export_kernels=export, conditions=conditions)
     images = [name for name in cells if is_reference(name) or not file.exists()]
     cells = tuple(name for name in cells if name not in images)
     subjects: list[ImageUnderTest] = []

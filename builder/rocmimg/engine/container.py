@@ -188,6 +188,8 @@ def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
         "PidsLimit": spec.pids_limit,
         "ShmSize": spec.shm_bytes,
         "IpcMode": spec.ipc,
+        "ReadonlyRootfs": spec.read_only,
+        "Tmpfs": dict(spec.tmpfs),
         "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
         "GroupAdd": [str(gid) for gid in spec.group_add],
         "CapAdd": list(spec.cap_add),

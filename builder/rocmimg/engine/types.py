@@ -125,6 +125,10 @@ class ContainerSpec:
     memory_bytes: int | None = None
     pids_limit: int | None = None
     shm_bytes: int | None = None
+    read_only: bool = False
+    """The container's own file system may not be written to."""
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    """Folder -> mount options of a file system in memory."""
     ipc: Literal["private", "host"] | None = None
     devices: tuple[str, ...] = ()
     """Paths on the engine's machine, the same inside; a folder stands for all devices in it."""

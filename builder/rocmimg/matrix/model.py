@@ -222,6 +222,10 @@ class Checks(Model):
     """Size that the image may have; 0 for no limit."""
     max_layer_mib: int = Field(default=0, ge=0)
     """Size that one layer may have; 0 for no limit."""
+    max_hidden_mib: int = Field(default=0, ge=0)
+    """How much the layers may hold that a later layer replaces or removes; 0 for no limit."""
+    conditions: tuple[Literal["restricted"], ...] = ()
+    """Conditions that the image must run under too: `restricted` is an unknown user id on a read-only root."""
     waivers: tuple[Waiver, ...] = Field(default=(), json_schema_extra=APPEND)
 
 

@@ -96,6 +96,7 @@ class ExpectedImage(Record):
     """``rocm`` or ``cpu``: which torch belongs into the image."""
     max_image_mib: int
     max_layer_mib: int
+    max_hidden_mib: int = 0
 
     @property
     def archs_asked(self) -> bool:
@@ -157,6 +158,7 @@ def expected_image(
         torch=config.checks.torch,
         max_image_mib=config.checks.max_image_mib,
         max_layer_mib=config.checks.max_layer_mib,
+        max_hidden_mib=config.checks.max_hidden_mib,
     )
 
 

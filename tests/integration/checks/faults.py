@@ -1,7 +1,9 @@
 """Seeded faults: each is a small image on top of the lab's, with one thing wrong that one check must find.
 
 ``script`` runs in the image under `sh -eux` with $SITE (the folder of Python packages), $LIB (the lab kernels'
-folder of libraries) and the functions ``dist NAME VERSION [FILE]`` and ``library PATH [CLANG OPTION]... < source``.
+folder of libraries) and the functions ``dist NAME VERSION [FILE]``, ``requires NAME-VERSION REQUIREMENT``,
+``package NAME < __init__``, ``library PATH [CLANG OPTION]... < source``,
+``program PATH [CLANG OPTION]... < source``, ``script MODULE``, ``blas NAME``.
 """
 
 from dataclasses import dataclass
@@ -25,6 +27,26 @@ library() {
     mkdir -p "$(dirname "$target")"
     "$CLANG" -x c - -x none -shared -fPIC -nostdlib -Wl,--build-id -o "$target" "$@"
 }
+program() {
+    target=$1; shift
+    mkdir -p "$(dirname "$target")"
+    "$CLANG" -x c - -x none -o "$target" "$@"
+}
+requires() {
+    printf 'Requires-Dist: %s\n' "$2" >> "$SITE/$1.dist-info/METADATA"
+}
+package() {
+    mkdir -p "$SITE/$1"
+    cat > "$SITE/$1/__init__.py"
+}
+script() {
+    printf '#!/usr/bin/python3\nimport sys\nfrom %s import main\nsys.exit(main())\n' "$1" > "/usr/local/bin/$1"
+    chmod +x "/usr/local/bin/$1"
+}
+blas() {
+    mkdir -p /opt/rocm/lib
+    echo "int $1;" | library "/opt/rocm/lib/lib$1.so.1" -Wl,-soname,"lib$1.so.1"
+}
 """
 
 
@@ -40,6 +62,8 @@ class Fault:
     """Of the Dockerfile, after the script has run."""
     sets: tuple[str, ...] = ()
     """What images.yaml says for this image: ``--set``."""
+    twin: str | None = None
+    """The same made right, where that is not the plain lab: nothing may fail on it."""
 
 
 FAULTS = (
@@ -93,6 +117,7 @@ FAULTS = (
         dist torch-like 1.0
         printf 'Requires-Dist: filelock\ntriton==3.7.0\nRequires-Dist: jinja2\nRequires-Dist: networkx\n' \
             >> $SITE/torch-like-1.0.dist-info/METADATA
+        dist filelock 3.0
         """,
     ),
     Fault(
@@ -111,10 +136,14 @@ FAULTS = (
     Fault(
         "a binary of a newer distribution", "symbol-versions", "needs GLIBC_2.99", ("F08",),
         script="""
-        echo 'GLIBC_2.99 { global: *; };' > /tmp/versions
-        echo 'int future;' | library /tmp/libfuture.so.1 -Wl,-soname,libfuture.so.1 -Wl,--version-script=/tmp/versions
-        echo 'extern int future; int *use = &future;' | library /usr/local/lib/libnewer.so /tmp/libfuture.so.1
-        rm /tmp/libfuture.so.1
+        for version in 2.99 2.1; do
+            echo "GLIBC_$version { global: *; };" > /tmp/versions
+            echo 'int future;' | library /usr/local/lib/libfuture.so.1 -Wl,-soname,libfuture.so.1 \
+                -Wl,--version-script=/tmp/versions
+            [ -e /usr/local/lib/libnewer.so ] || echo 'extern int future; int *use = &future;' | \
+                library /usr/local/lib/libnewer.so /usr/local/lib/libfuture.so.1
+        done
+        ldconfig
         """,
     ),
     Fault(
@@ -173,7 +202,7 @@ FAULTS = (
         script="sed -i '/^74A1/d' /usr/share/libdrm/amdgpu.ids",
     ),
     Fault(
-        "torch with a libamd_smi of its own", "duplicate-libraries", "libamd_smi.so is loaded 2 times", ("F21",),
+        "torch with a libamd_smi of its own", "duplicate-libraries", "loads libamd_smi.so 2 times", ("F21", "F47"),
         script="""
         mkdir $SITE/torch $SITE/amdsmi
         for place in torch amdsmi; do
@@ -187,18 +216,150 @@ FAULTS = (
     Fault(
         "torch with a HIP runtime of its own", "vendored-hip", "torch/lib/libamdhip64.so", ("F22",),
         script="""
-        echo 'const char *release = "other";' | library $SITE/torch/lib/libamdhip64.so
+        soname=$(basename $(ls /usr/lib/*/libamdhip64.so.[0-9] | head -n 1))
+        echo 'const char *release = "other";' | library $SITE/torch/lib/libamdhip64.so -Wl,-soname,$soname
+        printf 'class version: hip = "7.2"; cuda = None\n' > $SITE/torch/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        """,
+        twin="""
+        echo 'const char *release = "other";' | library $SITE/torch/lib/libamdhip64.so -Wl,-soname,libamdhip64.so.99
         printf 'class version: hip = "7.2"; cuda = None\n' > $SITE/torch/__init__.py
         dist torch 2.9.1+rocm7.2 torch/__init__.py
         """,
     ),
     Fault(
-        "a library that stayed in the build stage", "missing-libraries", "libroctx64.so.4", ("F23",),
+        "a library that stayed in the build stage", "missing-libraries", "libroctx64.so.4", ("F23", "F44"),
         script="""
         echo 'int roctx;' | library /tmp/libroctx64.so.4 -Wl,-soname,libroctx64.so.4
         echo 'extern int roctx; int *use = &roctx;' | library $LIB/libtraced.so /tmp/libroctx64.so.4
         rm /tmp/libroctx64.so.4
         """,
+    ),
+    Fault(
+        "a plugin of a package that nobody declared", "missing-libraries", "libdwish.so.1", ("F23", "F44"),
+        script="""
+        echo 'int dw;' | library /usr/local/lib/libdwish.so.1 -Wl,-soname,libdwish.so.1
+        echo 'extern int dw; int *use = &dw;' | library $SITE/plugin_rocm7/xla.so /usr/local/lib/libdwish.so.1
+        rm /usr/local/lib/libdwish.so.1; ldconfig
+        dist plugin-rocm7 0.8 plugin_rocm7/xla.so
+        """,
+        twin="""
+        echo 'int dw;' | library /usr/local/lib/libdwish.so.1 -Wl,-soname,libdwish.so.1
+        echo 'extern int dw; int *use = &dw;' | library $SITE/plugin_rocm7/xla.so /usr/local/lib/libdwish.so.1
+        ldconfig
+        dist plugin-rocm7 0.8 plugin_rocm7/xla.so
+        """,
+    ),
+    Fault(
+        "a tool that lost its run path", "needed-libraries", "libtool.so.0 (it is in /app/libtool.so.0)", ("F23",),
+        script="""
+        echo 'int answer(void) { return 42; }' | library /app/libtool.so.0 -Wl,-soname,libtool.so.0
+        echo 'int answer(void); int main(void) { return answer(); }' | program /app/tool /app/libtool.so.0
+        """,
+        twin="""
+        echo 'int answer(void) { return 42; }' | library /app/libtool.so.0 -Wl,-soname,libtool.so.0
+        echo 'int answer(void); int main(void) { return answer(); }' | \
+            program /app/tool /app/libtool.so.0 -Wl,-rpath,'$ORIGIN'
+        """,
+    ),
+    Fault(
+        "an entry point that lost its run path", "starts", "libserve.so.0, which lies in /app", ("F42",),
+        script="""
+        echo 'int answer(void) { return 42; }' | library /app/libserve.so.0 -Wl,-soname,libserve.so.0
+        echo 'int answer(void); int main(void) { return answer(); }' | program /app/serve /app/libserve.so.0
+        """,
+        instructions='ENTRYPOINT ["/app/serve"]', sets=("entrypoint=[/app/serve]", "command=[]"),
+        twin="""
+        echo 'int answer(void) { return 42; }' | library /app/libserve.so.0 -Wl,-soname,libserve.so.0
+        echo 'int answer(void); int main(void) { return answer(); }' | program /app/serve /app/libserve.so.0
+        echo /app > /etc/ld.so.conf.d/app.conf; ldconfig
+        """,
+    ),
+    Fault(
+        "an entry point in a venv that nobody put on PATH", "starts", "serve-it is not on PATH", ("F42",),
+        script="mkdir -p /opt/venv/bin; printf '#!/bin/sh\n' > /opt/venv/bin/serve-it; chmod +x /opt/venv/bin/*",
+        instructions='ENTRYPOINT ["serve-it"]', sets=("entrypoint=[serve-it]", "command=[]"),
+    ),
+    Fault(
+        "an entry point whose interpreter stayed behind", "starts", "/root/venv/bin/python", ("F42",),
+        script="printf '#!/root/venv/bin/python\n' > /usr/local/bin/serve-it; chmod +x /usr/local/bin/serve-it",
+        instructions='ENTRYPOINT ["serve-it"]', sets=("entrypoint=[serve-it]", "command=[]"),
+    ),
+    Fault(
+        "a console script whose module does not import", "entry-module", "No module named 'flashinferish'", ("F42",),
+        script="""
+        echo 'import flashinferish' | package serverish
+        script serverish
+        """,
+        instructions='ENTRYPOINT ["serverish"]', sets=("entrypoint=[serverish]", "command=[]"),
+        twin="""
+        echo 'def main(): return 0' | package serverish
+        script serverish
+        """,
+    ),
+    Fault(
+        "a requirement that is not installed", "requirements", "jaxish==0.6.0, which is not installed", ("F43",),
+        script="dist jaxish-rocm7-plugin 0.6.0; requires jaxish-rocm7-plugin-0.6.0 'jaxish==0.6.0'",
+        twin="""
+        dist jaxish-rocm7-plugin 0.6.0; dist jaxish 0.6.0
+        requires jaxish-rocm7-plugin-0.6.0 'jaxish==0.6.0'
+        requires jaxish-rocm7-plugin-0.6.0 'nothing-such ; python_version < "3"'
+        requires jaxish-rocm7-plugin-0.6.0 'jaxish-extras ; extra == "all"'
+        """,
+    ),
+    Fault(
+        "a requirement at the wrong version", "requirements", "requires modelkit>=5.2, and modelkit 4.57.0", ("F43",),
+        script="dist servekit 0.9; dist modelkit 4.57.0; requires servekit-0.9 'modelkit>=5.2'",
+        twin="dist servekit 0.9; dist modelkit 5.2.0rc1+rocm7.2; requires servekit-0.9 'ModelKit >= 5.2.0rc1'",
+    ),
+    Fault(
+        "a wheel with libraries for other releases of ROCm only", "backends", "for ROCm 6.4, 7.2", ("F45",),
+        script="""
+        for v in rocm64 rocm72 cuda130; do echo 'int b;' | library $SITE/bits/libbits_$v.so; done
+        dist bits 1.0 bits/libbits_rocm72.so
+        mkdir -p /opt/rocm/.info; echo 7.12.0-99 > /opt/rocm/.info/version
+        """,
+        twin="""
+        for v in rocm64 rocm712 cuda130; do echo 'int b;' | library $SITE/bits/libbits_$v.so; done
+        echo 'int cu;' | library /tmp/libcudart.so.13 -Wl,-soname,libcudart.so.13
+        echo 'extern int cu; int *use = &cu;' | library $SITE/bits/libbits_cuda130.so /tmp/libcudart.so.13
+        rm /tmp/libcudart.so.13
+        dist bits 1.0 bits/libbits_rocm712.so
+        mkdir -p /opt/rocm/.info; echo 7.12.0-99 > /opt/rocm/.info/version
+        """,
+    ),
+    Fault(
+        "a component that opens a second HIP runtime after torch", "duplicate-libraries", "torch and then labkernels",
+        ("F21", "F47"),
+        script="""
+        for place in torch/lib other; do
+            echo "const char *owner = \\"$place\\";" | library $SITE/$place/libamdhip64.so.7
+        done
+        echo "import ctypes; ctypes.CDLL('$SITE/torch/lib/libamdhip64.so.7')" > $SITE/torch/__init__.py
+        printf 'class version: hip = "7.2"; cuda = None\n' >> $SITE/torch/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        echo "import ctypes; ctypes.CDLL('$SITE/other/libamdhip64.so.7')" >> $LIB/../__init__.py
+        """,
+        twin="""
+        echo "int owner;" | library $SITE/torch/lib/libamdhip64.so.7
+        echo "import ctypes; ctypes.CDLL('$SITE/torch/lib/libamdhip64.so.7')" > $SITE/torch/__init__.py
+        printf 'class version: hip = "7.2"; cuda = None\n' >> $SITE/torch/__init__.py
+        dist torch 2.9.1+rocm7.2 torch/__init__.py
+        mkdir $SITE/other; ln -s ../torch/lib/libamdhip64.so.7 $SITE/other/libamdhip64.so.7
+        echo "import ctypes; ctypes.CDLL('$SITE/other/libamdhip64.so.7')" >> $LIB/../__init__.py
+        """,
+    ),
+    Fault(
+        "a library that is cut off", "readable", "/opt/cut/libcut.so", (),
+        script="mkdir /opt/cut; head -c 3000 $LIB/librmsnorm.so > /opt/cut/libcut.so",
+    ),
+    Fault(
+        "metadata that is not UTF-8", "readable", "METADATA: it is not UTF-8", (),
+        script="dist latin 1.0; printf 'Author: Andr\\351\n' >> $SITE/latin-1.0.dist-info/METADATA",
+    ),
+    Fault(
+        "a start-up file that prints", "python-start", "noisy.pth", (),
+        script="echo 'import sys; sys.stdout.write(\"hello\\n\")' > $SITE/noisy.pth",
     ),
     Fault(
         "a network card's driver of another release", "rdma-abi", "is for ABI 25; libibverbs has 34", ("F25",),
@@ -220,10 +381,39 @@ FAULTS = (
         """,
     ),
     Fault(
-        "a rocBLAS for other GPUs", "tensile", "has nothing for gfx942; it has gfx90a", ("F27",),
+        "a rocBLAS for other GPUs", "tensile", "in /opt/rocm/lib/rocblas/library; it has gfx90a", ("F27", "F46"),
         script="""
+        blas rocblas
         mkdir -p /opt/rocm/lib/rocblas/library
         touch /opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx90a.dat
+        """,
+        twin="""
+        blas rocblas; blas hipblaslt
+        mkdir -p /opt/rocm/lib/rocblas/library/gfx942 /opt/rocm/lib/hipblaslt/4.4.1/library
+        touch /opt/rocm/lib/rocblas/library/gfx942/TensileLibrary_gfx942.co
+        touch /opt/rocm/lib/hipblaslt/4.4.1/library/TensileLibrary_lazy_gfx942.dat
+        """,
+    ),
+    Fault(
+        "a hipBLASLt without its kernels", "tensile", "libhipblaslt.so.1 has no kernel data", ("F27", "F46"),
+        script="""
+        blas rocblas; blas hipblaslt
+        mkdir -p /opt/rocm/lib/rocblas/library
+        touch /opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx942.dat
+        """,
+    ),
+    Fault(
+        "a wheel for nobody's GPU", "arch-code", "somebody has no code for gfx942; it has gfx1100", ("F26",),
+        script="""
+        mkdir $SITE/somebody
+        hipcc -fPIC -shared --offload-arch=gfx1100 -o $SITE/somebody/_C.so $LIB/../csrc/rmsnorm.hip
+        dist somebody 1.0 somebody/_C.so
+        """,
+        twin="""
+        mkdir $SITE/somebody
+        hipcc -fPIC -shared --offload-arch=gfx942 --offload-arch=gfx1100 -o $SITE/somebody/_C.so \
+            $LIB/../csrc/rmsnorm.hip
+        dist somebody 1.0 somebody/_C.so
         """,
     ),
     Fault(
@@ -252,6 +442,16 @@ FAULTS = (
     ),
     Fault(
         "a layer of more than the budget", "size", "a layer has", ("F40",), sets=("checks.max_layer_mib=100",),
+    ),
+    Fault(
+        "something big that a later layer replaces", "layer-bytes", "a later layer replaced or removed", ("F40", "F49"),
+        instructions="RUN head -c 30000000 /dev/urandom > /big\nRUN head -c 30000000 /dev/urandom > /big && rm /big",
+        sets=("checks.max_hidden_mib=20",),
+    ),
+    Fault(
+        "a cache in a home that nobody may write to", "restricted", "/.triton: cannot be written to", ("F53",),
+        script="echo 'x = 1' | package triton",
+        instructions="ENV HOME=/root USER=app XDG_CACHE_HOME=/tmp/cache", sets=("checks.conditions=[restricted]",),
     ),
     Fault(
         "a pip cache", "leftovers", "pip cache: 2 MiB in /root/.cache/pip", ("F40",),

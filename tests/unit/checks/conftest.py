@@ -22,12 +22,20 @@ PLANNED = ExpectedImage(
 )  # fmt: skip
 DETAIL = {"env": {}, "labels": {}, "entrypoint": [], "cmd": ["/bin/bash"], "workdir": "/w", "user": "", "size": 1 << 30}
 PROBE = {
-    "interpreter": {"version": "3.12.1", "site": ["/site"]},
+    "probe": {"format": 2, "where": "image", "kind": "", "error": ""},
+    "startup": {"seconds": 0.1, "stdout": "", "stderr": "", "error": "", "start_files": [], "shadowed": []},
+    "interpreter": {
+        "version": "3.12.1", "site": ["/site"], "executable": "/usr/bin/python3", "prefix": "/usr",
+        "markers": {"python_version": "3.12", "python_full_version": "3.12.1", "sys_platform": "linux"},
+    },
+    "entry": {"argv": ["/bin/bash"], "path": "/bin/bash", "chain": [], "problem": "", "missing": [], "python": "",
+              "module": "", "attribute": "", "import": None},
     "surroundings": {"env": {}, "interactive": {}, "login": {}, "etc_environment": {}, "uid": 0, "groups": ["root"],
                      "user": "root", "writable": {}, "kfd": None},
-    "files": {"objects": [], "unreadable": [], "tensile": {}, "locks": [], "amdgpu_ids": {}, "rdma_providers": [],
-              "leftovers": []},
-    "git": {}, "distributions": [], "overwritten": [], "origins": [], "imports": {}, "maps": [], "loads": [],
+    "files": {"bytes": 1 << 30, "objects": [], "unreadable": [], "unread": [], "blas": [], "tensile": {}, "locks": [],
+              "amdgpu_ids": {}, "rdma_providers": [], "leftovers": []},
+    "git": {}, "distributions": [], "broken_metadata": [], "overwritten": [], "origins": [], "imports": {}, "maps": [],
+    "meets": {}, "loads": [],
 }  # fmt: skip
 
 
@@ -44,17 +52,17 @@ def order(tmp_path) -> CheckJob:
 def verdict(order) -> Callable[..., tuple[str, str]]:
     """Run a check on an image that is clean but for what is given; its status and reason."""
 
-    def judged(check, *, component=None, planned=None, detail=None, **sections):
+    def judged(check, *, component=None, planned=None, detail=None, history=(), host=None, **sections):
         components = (COMPONENT.model_copy(update=component or {}),)
         plan = PLANNED.model_copy(update={"components": components, **(planned or {})})
         probe = deepcopy(PROBE)
         for name, found in sections.items():
-            probe[name] = {**probe[name], **found} if isinstance(found, dict) and "error" not in found else found
-        given = order.model_copy(update={"planned": plan, "detail": {**DETAIL, **(detail or {})}})
+            probe[name] = {**probe[name], **found} if isinstance(found, dict) and set(found) != {"error"} else found
+        given = order.model_copy(update={"planned": plan, "detail": {**DETAIL, **(detail or {})}, "history": history})
         image = Image(given, probe)
         error = None
         try:
-            check(image)
+            check(image, host) if host else check(image)
         except (Failure, NotApplicable, pytest.skip.Exception) as ended:
             error = ended
         blank = CheckResult(id="c", tier="image", classes=(), status="passed")

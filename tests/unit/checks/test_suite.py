@@ -1,20 +1,27 @@
 """Edges of single checks that no image of the lab has."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from rocmimg.checks.suite.check_amdgpu_ids import check_amdgpu_ids
-from rocmimg.checks.suite.check_arch_code import check_arch_code, check_prebuilt
+from rocmimg.checks.suite.check_arch_code import check_arch_code, check_prebuilt, check_tensile
+from rocmimg.checks.suite.check_backends import check_backends
 from rocmimg.checks.suite.check_cuda import check_cuda_distributions, check_cuda_libraries, check_torch_build
 from rocmimg.checks.suite.check_devices import check_device_access
 from rocmimg.checks.suite.check_environment_policy import check_arch_variables, check_build_variables
 from rocmimg.checks.suite.check_import import check_capabilities, check_import
-from rocmimg.checks.suite.check_interpreter import check_interpreter
-from rocmimg.checks.suite.check_loads import check_missing_libraries, check_unbound_symbols
+from rocmimg.checks.suite.check_interpreter import check_interpreter, check_python_start
+from rocmimg.checks.suite.check_loads import check_missing_libraries, check_needed_libraries, check_unbound_symbols
 from rocmimg.checks.suite.check_origin import check_origin
+from rocmimg.checks.suite.check_readable import check_readable
+from rocmimg.checks.suite.check_requirements import check_requirements
+from rocmimg.checks.suite.check_restricted import check_restricted
 from rocmimg.checks.suite.check_rocm_libraries import check_duplicate_libraries, check_vendored_hip
 from rocmimg.checks.suite.check_runtime import check_labels
 from rocmimg.checks.suite.check_shells import check_shell_variables
-from rocmimg.checks.suite.check_size import check_leftovers
+from rocmimg.checks.suite.check_size import check_layer_bytes, check_leftovers
+from rocmimg.checks.suite.check_starts import check_entry_module, check_starts
 from rocmimg.checks.suite.check_symbol_versions import check_symbol_versions
 from rocmimg.checks.suite.check_versions import check_pins, check_version_stamp
 
@@ -48,9 +55,58 @@ def test_code_must_be_for_the_archs_and_no_others(verdict, archs, status):
     assert verdict(check_arch_code, files={"objects": objects})[0] == status
 
 
-def test_code_of_other_packages_is_not_the_components(verdict):
-    files = {"objects": [shared("/site/torch/lib/a.so", "torch", {"gfx90a": 1, "gfx942": 1})]}
-    assert verdict(check_arch_code, files=files)[0] == "not-applicable"
+ASKED, UNASKED = {"planned": False, "archs_from": "--arch"}, {"planned": False, "archs_from": "its own code"}
+
+
+def test_every_package_is_judged_but_only_components_may_have_no_other_archs(verdict):
+    torch = shared("/site/torch/lib/a.so", "torch", {"gfx90a": 1, "gfx942": 1})
+    wheel = shared("/site/wheel/a.so", "wheel", {"gfx90a": 1})
+    assert verdict(check_arch_code, files={"objects": [torch]})[0] == "passed"
+    status, reason = verdict(check_arch_code, files={"objects": [torch, wheel]})
+    assert (status, reason) == ("failed", "wheel has no code for gfx942; it has gfx90a (/site/wheel/a.so)")
+    assert verdict(check_arch_code, planned=UNASKED, files={"objects": [torch, wheel]})[0] == "passed"
+    spirv = shared("/site/wheel/a.so", "wheel", {"amdgcnspirv": 1})
+    assert verdict(check_arch_code, files={"objects": [torch, spirv]})[0] == "passed"
+
+
+def test_an_image_without_any_code_for_the_arch_is_told_once(verdict):
+    objects = [
+        shared(f"/usr/lib/{name}.so", "system", {"gfx1100": 1, "gfx803": 2}) for name in ("libggml-hip", "librocblas")
+    ]
+    status, reason = verdict(check_arch_code, planned=ASKED, files={"objects": objects})
+    assert (status, reason) == (
+        "failed", "there is no GPU code for gfx942 anywhere in the image; it has gfx1100, gfx803",
+    )  # fmt: skip
+    assert verdict(check_arch_code, planned=UNASKED, files={"objects": objects})[0] == "passed"
+    assert verdict(check_arch_code, planned=ASKED)[0] == "failed"
+    assert verdict(check_arch_code, planned=UNASKED)[0] == "not-applicable"
+    assert verdict(check_arch_code)[0] == "not-applicable"
+
+
+def test_code_in_an_archive_that_was_not_read_is_not_proven(verdict):
+    unread = {"path": "/w/kernels.tar.zst", "kind": "archive", "bytes": 1, "archs": [], "why": "zstd"}
+    assert verdict(check_arch_code, files={"unread": [unread]})[0] == "not-run"
+    assert verdict(check_arch_code, files={"unread": [{**unread, "archs": ["gfx942"]}]})[0] == "passed"
+
+
+def blas(name, *folders):
+    found = [{"path": f"/lib/{name}/{path}", "layout": "flat", "archs": archs, "files": 1} for path, archs in folders]
+    return {"library": f"/lib/lib{name}.so.1", "path": f"/lib/lib{name}.so.1", "name": name, "folders": found}
+
+
+@pytest.mark.parametrize(
+    ("copies", "planned", "status"),
+    [((), {}, "not-applicable"),
+     ((blas("rocblas"),), {}, "failed"),
+     ((blas("rocblas", ("library", ["gfx942"])), blas("hipblaslt")), {}, "failed"),
+     ((blas("rocblas", ("library", ["gfx90a"])),), {}, "failed"),
+     ((blas("rocblas", ("library", ["gfx90a"])),), UNASKED, "passed"),
+     ((blas("rocblas", ("4.4.1/library", ["gfx942"])), blas("hipblaslt", ("library", ["gfx942"]))), {}, "passed"),
+     ((blas("hipblaslt", ("library", ["gfx90a"])),), {"archs": ("gfx1030",)}, "passed"),
+     ((blas("hipblaslt", ("library", ["gfx90a"])),), {"archs": ("gfx1201",)}, "failed")],
+)  # fmt: skip
+def test_each_copy_of_a_blas_library_needs_its_data(verdict, copies, planned, status):
+    assert verdict(check_tensile, planned=planned, files={"blas": list(copies)})[0] == status
 
 
 def test_code_that_cannot_be_read_is_not_proven(verdict):
@@ -71,13 +127,162 @@ def test_kernels_that_are_left_to_the_first_use_need_not_be_there(verdict):
      ("cufile-python", "failed"), ("nvidia-ml-py", "passed"), ("cuda-utils-of-somebody", "passed")],
 )  # fmt: skip
 def test_distributions_of_cuda_are_told_by_name(verdict, name, status):
-    distributions = [{"name": name, "version": "1"}]
+    distributions = [{"name": name, "version": "1", "path": "/site", "packages": []}]
     assert verdict(check_cuda_distributions, distributions=distributions)[0] == status
 
 
+def test_a_distribution_of_python_alone_brings_no_cuda(verdict):
+    one = {"name": "cuda-python", "version": "1", "path": "/site", "packages": ["cuda"]}
+    assert verdict(check_cuda_distributions, distributions=[one])[0] == "passed"
+    files = {"objects": [shared("/site/cuda/a.so", "cuda")]}
+    assert verdict(check_cuda_distributions, distributions=[one], files=files)[0] == "failed"
+
+
 def test_a_backend_for_nvidia_machines_is_no_cuda_build(verdict):
-    objects = [shared("/site/triton/backends/nvidia/lib/libcupti.so", "triton", needed=["libcuda.so.1"])]
-    assert verdict(check_cuda_libraries, files={"objects": objects})[0] == "passed"
+    def objects(*paths, needed="libcuda.so.1"):
+        return {"objects": [shared(path, path.split("/")[3], needed=[needed]) for path in paths]}
+
+    site = {"interpreter": {"site": ["/l/d-packages"]}}
+    alone = objects("/l/d-packages/a/_C.so")
+    assert verdict(check_cuda_libraries, **site, files=alone)[0] == "failed"
+    assert (
+        verdict(check_cuda_libraries, **site, files=objects("/l/d-packages/a/_C.so", needed="libc10_cuda.so"))[0]
+        == "failed"
+    )
+    assert (
+        verdict(check_cuda_libraries, **site, files=objects("/l/d-packages/triton/backends/nvidia/lib/a.so"))[0]
+        == "passed"
+    )
+    both = {"objects": [*alone["objects"], shared("/l/d-packages/a/_C_rocm.so", "a", {"gfx942": 1})]}
+    assert verdict(check_cuda_libraries, **site, files=both)[0] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("names", "release", "status"),
+    [(("rocm64", "rocm72"), "7.2.0", "passed"), (("rocm64", "rocm72"), "7.12.0", "failed"),
+     (("rocm64", "rocm712"), "7.12.0-9999", "passed"), (("cuda118", "rocm72"), "7.0.1", "failed"),
+     (("rocm72",), "7.0.1", "not-applicable"), (("cuda118", "cuda130"), "7.2", "not-applicable"),
+     (("rocm64", "rocm72"), "", "not-run")],
+)  # fmt: skip
+def test_the_library_for_this_rocm_must_be_among_them(verdict, names, release, status):
+    objects = [shared(f"/site/bnb/libbitsandbytes_{name}.so", "bnb") for name in names]
+    host = SimpleNamespace(file=lambda _: SimpleNamespace(exists=bool(release), content_string=release))
+    assert verdict(check_backends, host=host, files={"objects": objects})[0] == status
+
+
+def distribution(name, version, *requires, python=""):
+    return {
+        "name": name, "version": version, "requires": list(requires), "requires_python": python, "path": "/site",
+        "metadata": f"/site/{name}.dist-info/METADATA", "packages": [], "requires_written": len(requires),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("requirement", "version", "says"),
+    [("b==1.0", "1.0", ""), ("b>=2", "1.9", "requires b>=2, and B 1.9 is installed"),
+     ("B-b>=1", "", "is not installed"), ("b>=2; python_version<'3'", "1", ""), ("nothing; extra=='all'", "1", ""),
+     ("b>=1.0", "1.0+rocm7.2", ""), ("b>=1.0", "1.1.dev3+g1234567", ""), ("b", "unknown", ""),
+     ("b>=1", "unknown", "and B unknown is installed"), ("b (>=1,<2)", "1.5", ""), ("b~=1.4", "1.9", ""),
+     ("b >= 1 or so", "1", "not a requirement"), ("b!=1.5.*", "1.5.2", "B 1.5.2")],
+)  # fmt: skip
+def test_requirements_are_read_as_pip_reads_them(verdict, requirement, version, says):
+    found = [distribution("a", "1", requirement), distribution("B", version)]
+    status, reason = verdict(check_requirements, distributions=found)
+    assert status == ("failed" if says else "passed")
+    assert says in reason
+
+
+def test_the_first_distribution_on_the_path_is_the_installed_one(verdict):
+    found = [distribution("b", "2"), distribution("b", "1"), distribution("a", "1", "b>=2")]
+    assert verdict(check_requirements, distributions=found)[0] == "passed"
+    assert verdict(check_requirements, distributions=[distribution("a", "1", python=">=3.13")])[0] == "failed"
+    assert verdict(check_requirements, distributions=[distribution("a", "1", python=">=3.9,<3.13")])[0] == "passed"
+    assert verdict(check_requirements)[0] == "not-applicable"
+
+
+def test_what_the_entry_point_names_must_be_there(verdict):
+    assert verdict(check_starts)[0] == "passed"
+    assert verdict(check_starts, entry={"argv": []})[0] == "not-applicable"
+    status, reason = verdict(check_starts, entry={"argv": ["vllm"], "problem": "vllm is not on PATH (/bin)"})
+    assert (status, reason) == ("failed", "`docker run` cannot start vllm: vllm is not on PATH (/bin)")
+    missing = [{"library": "libx.so.1", "needed_by": "/app/serve"}]
+    objects = [shared("/app/lib/libx.so.1", soname="libx.so.1")]
+    status, reason = verdict(check_starts, entry={"path": "/app/serve", "missing": missing}, files={"objects": objects})
+    assert "which lies in /app/lib, where the loader does not look" in reason
+
+
+def test_the_entry_points_module_must_import(verdict):
+    def entry(error="", module="serve.cli", **more):
+        answer = {"error": error, "trace": "", "seconds": 0.1}
+        return {"argv": ["serve"], "module": module, "attribute": "main", "import": answer, **more}
+
+    assert verdict(check_entry_module, entry=entry())[0] == "passed"
+    assert verdict(check_entry_module, entry=entry(module="", attribute=""))[0] == "not-applicable"
+    assert verdict(check_entry_module, entry=entry("ModuleNotFoundError: No module named 'x'"))[0] == "failed"
+    assert verdict(check_entry_module, entry=entry("RuntimeError: No HIP GPUs are available"))[0] == "not-run"
+    assert verdict(check_entry_module, entry=entry("RuntimeError: the model is too big"))[0] == "failed"
+    assert verdict(check_entry_module, entry=entry(problem="not on PATH"))[0] == "not-run"
+
+
+def test_needed_libraries_of_programs_and_of_what_python_does_not_load(verdict):
+    def needs(path, kind="shared object", **more):
+        return {"objects": [{**shared(path, needed=["libx.so.1"], unresolved=["libx.so.1"], **more), "kind": kind}]}
+
+    beside = {"elsewhere": {"libx.so.1": ["/app/libx.so.1"]}}
+    assert verdict(check_needed_libraries, files=needs("/app/tool"))[0] == "failed"
+    assert verdict(check_needed_libraries, files=needs("/app/tool", "program", **beside))[0] == "failed"
+    assert verdict(check_needed_libraries, files=needs("/app/plugin.so", **beside))[0] == "passed"
+    assert verdict(check_needed_libraries, files=needs("/usr/bin/tool", package="tool"))[0] == "not-applicable"
+    assert (
+        verdict(check_needed_libraries, files=needs("/site/a.so"), loads=[{"path": "/site/a.so", "error": ""}])[0]
+        == "passed"
+    )
+    entry = {"missing": [{"needed_by": "/app/tool", "library": "libx.so.1"}]}
+    assert verdict(check_needed_libraries, files=needs("/app/tool", "program"), entry=entry)[0] == "passed"
+
+
+def test_a_backend_that_is_opened_on_request_is_a_note(verdict):
+    error = "libhipblas.so.2: cannot open shared object file: No such file or directory"
+    loads = [{"path": "/l/site-packages/bitsandbytes/libbitsandbytes_rocm62.so", "error": error}]
+    assert verdict(check_missing_libraries, loads=loads)[0] == "passed"
+    assert verdict(check_missing_libraries, loads=[{**loads[0], "path": "/l/site-packages/other/a.so"}])[0] == "failed"
+
+
+def test_what_cannot_be_read_is_a_finding_and_costs_nothing_else(verdict):
+    assert verdict(check_readable)[0] == "passed"
+    assert verdict(check_readable, files={"unreadable": [{"path": "/a.so", "error": "cut off"}]})[0] == "failed"
+    broken = [{"path": "/site/a.dist-info/METADATA", "error": "it is not UTF-8"}]
+    assert verdict(check_readable, broken_metadata=broken)[0] == "failed"
+    assert verdict(check_readable, imports={"error": "hangs: ended after 300 s"})[0] == "failed"
+
+
+def test_python_that_speaks_at_start(verdict):
+    assert verdict(check_python_start)[0] == "passed"
+    said = {"error": "it writes to standard output: 'hello'", "start_files": [{"path": "/site/x.pth", "lines": []}]}
+    assert verdict(check_python_start, startup=said)[0] == "failed"
+    assert verdict(check_python_start, startup={"shadowed": [{"module": "json", "path": "/w/json.py"}]})[0] == "failed"
+
+
+def test_layers_that_hold_what_is_gone_are_a_note_without_a_budget(verdict):
+    history = [{"size": 2 << 30, "created_by": "RUN pip install torch"}]
+    assert verdict(check_layer_bytes, history=history)[0] == "passed"
+    assert verdict(check_layer_bytes, history=history, planned={"max_hidden_mib": 100})[0] == "failed"
+    assert verdict(check_layer_bytes, history=history, planned={"max_hidden_mib": 2000})[0] == "passed"
+    assert verdict(check_layer_bytes)[0] == "not-applicable"
+
+
+def test_running_restricted_is_not_asked_by_default(verdict):
+    status, reason = verdict(check_restricted)
+    assert status == "not-applicable"
+    assert reason.startswith("not asked")
+
+
+def test_an_image_without_python_has_nothing_that_needs_it(verdict):
+    gone = {"probe": {"kind": "no-python", "error": "there is none"}, "imports": {"error": "there is none"},
+            "interpreter": {"error": "there is none"}, "startup": {"error": "there is none"}}  # fmt: skip
+    for check in (check_import, check_python_start, check_torch_build):
+        assert verdict(check, planned=UNASKED, **gone)[0] == "not-applicable"
+    assert verdict(check_interpreter, planned=UNASKED, **gone)[0] == "not-applicable"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +318,8 @@ def test_an_import_that_needs_a_gpu_is_not_proven_without_one(verdict):
     assert status == "not-run"
     assert reason.startswith("no AMD GPU")
     assert verdict(check_import, component={"import_needs_gpu": False}, imports=broken)[0] == "failed"
+    family = {"aiter": imported(), "torchvision": imported("RuntimeError: operator torchvision::nms does not exist")}
+    assert verdict(check_import, imports=family)[0] == "failed"
     assert verdict(check_import, imports={"aiter": imported()})[0] == "passed"
 
 
@@ -211,13 +418,18 @@ def test_a_checkout_may_keep_its_history(verdict):
     assert verdict(check_leftovers, files={"leftovers": [{**left[0], "bytes": 300 << 20}]})[0] == "failed"
 
 
-def test_versions_are_compared_as_numbers(verdict):
-    libc = shared("/lib/libc.so.6", versions_defined=["GLIBC_2.9", "GLIBC_2.35"])
-    needs = [shared("/site/a.so", "a", versions_needed=["GLIBC_2.10", "GLIBC_PRIVATE"])]
-    assert verdict(check_symbol_versions, files={"objects": [libc, *needs]})[0] == "passed"
-    newer = shared("/site/b.so", "b", versions_needed=["GLIBC_2.38"])
-    assert verdict(check_symbol_versions, files={"objects": [libc, newer]})[0] == "failed"
-    assert verdict(check_symbol_versions, files={"objects": [newer]})[0] == "not-run"
+def test_a_version_that_the_library_found_does_not_have(verdict):
+    libc = shared("/lib/libc.so.6", package="libc6", versions_defined=["GLIBC_2.9", "GLIBC_2.35"])
+    lost = [
+        {"version": version, "library": "libc.so.6", "path": "/lib/libc.so.6"}
+        for version in ("GLIBC_2.100", "GLIBC_2.38")
+    ]
+    newer = shared("/site/b.so", "b", versions_missing=lost)
+    status, reason = verdict(check_symbol_versions, files={"objects": [libc, newer]})
+    assert status == "failed"
+    assert reason == "/site/b.so needs GLIBC_2.38, GLIBC_2.100 of libc.so.6; /lib/libc.so.6 ends at GLIBC_2.35"
+    assert verdict(check_symbol_versions, files={"objects": [libc, {**newer, "versions_missing": []}]})[0] == "passed"
+    assert verdict(check_symbol_versions, files={"objects": [libc]})[0] == "not-applicable"
 
 
 def test_a_pin_that_can_move_proves_nothing(verdict):
@@ -232,7 +444,10 @@ def test_a_pin_that_can_move_proves_nothing(verdict):
 @pytest.mark.parametrize(
     ("version", "tag", "status"),
     [("0.1.12", "v0.1.12", "passed"), ("0.1.12.post1", "v0.1.12-post1", "passed"), ("0.5.10", "v0.1.12", "failed"),
-     ("0.1.13.dev4+g6520ace82", "", "passed"), ("0.1.13.dev4+gdeadbeef1", "", "failed"), ("1.0", "nightly", "passed")],
+     ("0.1.13.dev4+g6520ace82", "", "passed"), ("0.1.13.dev4+gdeadbeef1", "", "failed"), ("1.0", "nightly", "passed"),
+     ("0.5.10+rocm7.2", "v0.5.10", "passed"), ("1.2.0rc1", "V1.2.0-RC1", "passed"),
+     ("1.0.1", "2024-05-01-nightly", "passed"),
+     ("0.1.13.dev4+G6520ACE82.rocm72", "", "passed"), ("7.2.0+git8900", "v7.2.0", "passed")],
 )  # fmt: skip
 def test_a_version_must_be_that_of_the_checkout(verdict, version, tag, status):
     distributions = [{"name": "amd-aiter", "version": version, "checkout": "/w/aiter"}]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
+from rocmimg.checks.api import not_applicable
 from rocmimg.checks.kernels import compile as compilers
 from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.pack import write_pack
@@ -101,5 +102,7 @@ class KernelSession:
 
 @cache
 def session_of(image: Image) -> KernelSession:
-    """The one proof of an image in this process."""
+    """The one proof of an image in this process; the running check is not applicable where nobody compiles there."""
+    if image.probe.kind == "no-python":
+        not_applicable("there is no Python in the image, and so nothing that compiles kernels there")
     return KernelSession(image)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rocmimg.checks import Image, check, fail, not_applicable
+from rocmimg.checks import Image, check, not_applicable
 
 _DEVICES: Final = {"gfx942": ("74A1", "MI300X"), "gfx950": ("75A3", "MI355X")}
 """arch -> PCI device id and product; amdgpu.ids has lines `74A1, 00, AMD Instinct MI300X`."""
@@ -23,16 +23,17 @@ def check_amdgpu_ids(image: Image) -> None:
             continue  # the table is in the library itself
         tables = [path for path in library["amdgpu_ids"] if path in files["amdgpu_ids"]]
         if not tables:
-            fail(
+            image.finding(
                 f"{library['path']} reads {' or '.join(library['amdgpu_ids']) or 'amdgpu.ids'}, which is not there",
                 cause="the package with the table (libdrm-common, libdrm-amdgpu-common) is not in the final image",
                 fix="install it: without the table every GPU is an `AMD Radeon Graphics`, and tuning files that are "
                 "keyed by name are missed",
             )
+            continue
         text = files["amdgpu_ids"][tables[0]].upper()
         for arch, (device, product) in wanted.items():
             if f"\n{device}," not in text:
-                fail(
+                image.finding(
                     f"{tables[0]} has no {device} ({product}, {arch})",
                     cause="the table is older than the GPU",
                     fix="take the table of a newer libdrm, or ROCm's own (libdrm-amdgpu-common)",

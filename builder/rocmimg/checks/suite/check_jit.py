@@ -6,9 +6,10 @@ from rocmimg.checks import Image, check, fail
 @check("jit-locks", tier="image", classes=["F31"])
 def check_jit_locks(image: Image) -> None:
     """No lock of a compiler that was interrupted is left."""
-    if locks := image.probe["files"]["locks"]:
-        fail(
-            f"{locks[0]}" + (f" and {len(locks) - 1} more" if len(locks) > 1 else ""),
+    for lock in image.probe["files"]["locks"]:
+        image.finding(
+            lock,
+            path=lock,
             cause="a build step was ended while it compiled; the first request waits for a lock that nobody holds",
             fix="remove it in the step that made it",
         )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rocmimg.checks import Image, check, fail, not_applicable
+from rocmimg.checks import Image, check, not_applicable
 
 _ABI: Final = re.compile(r"IBVERBS_PRIVATE_([0-9]+)")
 
@@ -28,8 +28,9 @@ def check_rdma_abi(image: Image) -> None:
     for one in providers:
         if one["abi"] not in abis:
             has = ", ".join(sorted(abis)) or "none: it is not there"
-            fail(
+            image.finding(
                 f"{one['path']} is for ABI {one['abi']}; libibverbs has {has}",
+                path=one["path"],
                 cause="the driver and rdma-core come from different releases: libibverbs passes it over without a word",
                 fix="install both from one source",
             )

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from rocmimg.checks import Image, check, fail, not_applicable
+from rocmimg.checks import Image, check, not_applicable
 
 _ONCE: Final = re.compile(
     r"lib(amd_smi|rocm_smi64|amdhip64|hsa-runtime64|rccl|rocblas|hipblaslt|hipblas|MIOpen|amd_comgr|drm_amdgpu)\.so"
@@ -20,24 +20,32 @@ def _stem(path: str) -> str:
     return found[0] if found else ""
 
 
-@check("duplicate-libraries", tier="import", classes=["F21"])
+@check("duplicate-libraries", tier="import", classes=["F21", "F47"])
 def check_duplicate_libraries(image: Image) -> None:
-    """A process with torch and amdsmi has one copy of each ROCm library."""
-    if not {"torch", "amdsmi"} & {name for name, one in image.probe["imports"].items() if not one["error"]}:
-        not_applicable("there is neither torch nor amdsmi in the image")
-    copies: dict[str, dict[str, str]] = {}
-    for path, inode in image.probe["maps"]:
-        if stem := _stem(path):
-            copies.setdefault(stem, {})[inode] = path
-    for stem, found in copies.items():
-        if len(found) > 1:
-            fail(
-                f"{stem} is loaded {len(found)} times: {', '.join(sorted(found.values()))}",
-                cause="torch brings a copy of its own beside ROCm's; each initializes the driver for itself, and "
-                "device_count() can become 0",
-                fix="replace one copy by a link to the other",
-            )
-    image.note(libraries=sorted(copies))
+    """A process with torch and amdsmi, and one with torch and then a component, has one copy of each ROCm library."""
+    imported = {name for name, one in image.probe["imports"].items() if not one["error"]}
+    if not imported:
+        not_applicable("there is neither torch nor amdsmi in the image, and no component was imported")
+    seen: set[tuple[str, ...]] = set()
+    processes = {"a process with torch and amdsmi": image.probe["maps"]}
+    processes |= {f"a process with torch and then {name}": maps for name, maps in image.probe.get("meets", {}).items()}
+    for process, maps in processes.items():
+        copies: dict[str, dict[str, str]] = {}
+        for path, inode in maps:
+            if stem := _stem(path):
+                copies.setdefault(stem, {})[inode] = path
+        image.note(**{process: sorted(copies)})
+        for stem, found in copies.items():
+            paths = tuple(sorted(found.values()))
+            if len(found) > 1 and paths not in seen:
+                seen.add(paths)
+                image.finding(
+                    f"{process} loads {stem} {len(found)} times: {', '.join(paths)}",
+                    path=paths[0],
+                    cause="a package brings a copy of its own, or opens another one by its path; each initializes the "
+                    "driver for itself: streams and memory of one are unknown to the other; device_count() can be 0",
+                    fix="replace one copy by a link to the other, or build the package against the one that torch has",
+                )
 
 
 @check("vendored-hip", tier="image", classes=["F22"])
@@ -52,11 +60,14 @@ def check_vendored_hip(image: Image) -> None:
     if not vendored:
         not_applicable("torch has no HIP runtime of its own in this image")
     for one in vendored:
+        # Libraries of two SONAMEs never stand in for each other: what needs one does not get the other.
         for other in copies:
-            same_name = other not in vendored and _stem(other["path"]) == _stem(one["path"])
-            if same_name and other["build_id"] != one["build_id"]:
-                fail(
-                    " and ".join(f"{copy['path']} (build {copy['build_id'][:12]})" for copy in (one, other)),
+            same = other not in vendored and other.get("soname") == one.get("soname")
+            if same and _stem(other["path"]) == _stem(one["path"]) and other["build_id"] != one["build_id"]:
+                image.finding(
+                    " and ".join(f"{copy['path']} (build {copy['build_id'][:12]})" for copy in (one, other))
+                    + f" are two builds of {one.get('soname') or _stem(one['path'])}",
+                    path=one["path"],
                     cause="torch loads its own copy first, everything built here was linked with the other",
                     fix="install the torch wheel of the base's ROCm release",
                 )

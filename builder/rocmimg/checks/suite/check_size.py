@@ -8,6 +8,9 @@ MIB: Final = 1 << 20
 _ALLOWED: Final = {"git history": 256 * MIB}
 """What may be left of a kind. A checkout keeps its history, by which its version is told; a blobless one is small."""
 _ALLOWED_ELSE: Final = MIB
+_HIDDEN: Final = 64 * MIB
+_HIDDEN_PART: Final = 0.05
+"""Less than either is not worth a note."""
 
 
 @check("size", tier="image", classes=["F40"])
@@ -20,26 +23,53 @@ def check_size(image: Image) -> None:
     if not limit and not layer_limit:
         not_applicable("images.yaml sets no budget (checks.max_image_mib, checks.max_layer_mib)")
     if limit and size > limit * MIB:
-        fail(
+        image.finding(
             f"the image has {size // MIB} MiB, {limit} are allowed",
             cause=f"its largest layer has {layers[0]['size'] // MIB} MiB: {layers[0]['created_by'][:120]}",
             fix="leave toolchains and sources in the component's stage; or raise checks.max_image_mib",
         )
     if layer_limit and layers and layers[0]["size"] > layer_limit * MIB:
-        fail(
+        image.finding(
             f"a layer has {layers[0]['size'] // MIB} MiB, {layer_limit} are allowed: {layers[0]['created_by'][:120]}",
             cause="a layer is pulled and unpacked as one piece",
             fix="install less in that step, or split it; or raise checks.max_layer_mib",
         )
 
 
+@check("layer-bytes", tier="image", classes=["F40", "F49"])
+def check_layer_bytes(image: Image) -> None:
+    """Layers hold little that a later layer replaces or removes."""
+    layers = sum(entry["size"] for entry in image.history)
+    live = image.probe["files"]["bytes"]
+    hidden = layers - live
+    image.note(layers=layers, live=live)
+    if not layers:
+        not_applicable("the engine does not tell the sizes of the layers")
+    limit = image.expect.max_hidden_mib
+    largest = max(image.history, key=lambda entry: entry["size"])
+    said = (
+        f"{hidden // MIB} of {layers // MIB} MiB in the layers are not in the image any more: a later layer replaced "
+        "or removed them"
+    )
+    if limit and hidden > limit * MIB:
+        fail(
+            f"{said}; {limit} MiB are allowed (checks.max_hidden_mib)",
+            cause="something was installed twice, or removed in another step than the one that brought it; the largest "
+            f"layer is {largest['created_by'][:120]}",
+            fix="install it once, at its last version, and remove what a step does not leave behind in that step",
+        )
+    if not limit and hidden > max(_HIDDEN, layers * _HIDDEN_PART):
+        image.remark(said)
+
+
 @check("leftovers", tier="image", classes=["F40"])
 def check_leftovers(image: Image) -> None:
     """No package lists, caches or histories are left behind."""
     left = [one for one in image.probe["files"]["leftovers"] if one["bytes"] > _ALLOWED.get(one["kind"], _ALLOWED_ELSE)]
-    if left:
-        fail(
-            "; ".join(f"{one['kind']}: {one['bytes'] // MIB} MiB in {one['paths'][0]}" for one in left),
+    for one in left:
+        image.finding(
+            f"{one['kind']}: {one['bytes'] // MIB} MiB in {one['paths'][0]}",
+            path=one["paths"][0],
             cause="what a step downloads stays in its layer; removing it in a later step does not help",
             fix="remove it in the same RUN (rm -rf /var/lib/apt/lists/*, pip --no-cache-dir), or use a cache mount",
         )

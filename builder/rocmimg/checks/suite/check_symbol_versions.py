@@ -3,34 +3,35 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rocmimg.checks import Image, check, fail, not_run
+from rocmimg.checks import Image, check, not_applicable
 
-_VERSION: Final = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_([0-9.]+)")
-_HOME: Final = {"GLIBC": "libc.so", "GLIBCXX": "libstdc++.so", "CXXABI": "libstdc++.so"}
-
-
-def _number(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part)
+_NUMBER: Final = re.compile(r"([A-Z_a-z]+)_([0-9][0-9.]*)")
 
 
 @check("symbol-versions", tier="image", classes=["F08"])
 def check_symbol_versions(image: Image) -> None:
-    """No shared object needs a newer C or C++ library than the image has."""
-    objects = image.probe["files"]["objects"]
-    has: dict[str, tuple[int, ...]] = {}
+    """No program and no library needs a version of another library that the one it finds does not have."""
+    objects = [one for one in image.probe["files"]["objects"] if not one.get("package") and "versions_missing" in one]
+    if not objects:
+        not_applicable("every program and library belongs to a package of the distribution")
+    image.note(files=len(objects))
+    ends = {one["path"]: one.get("versions_defined", []) for one in image.probe["files"]["objects"]}
     for one in objects:
-        for match in map(_VERSION.fullmatch, one.get("versions_defined", [])):
-            if match and one["owner"] == "system":
-                has[match[1]] = max(has.get(match[1], ()), _number(match[2]))
-    if "GLIBC" not in has:
-        not_run("the image's libc was not found")
-    for one in objects:
-        for match in map(_VERSION.fullmatch, one.get("versions_needed", [])):
-            if match and _number(match[2]) > has.get(match[1], _number("9999")):
-                fail(
-                    f"{one['path']} needs {match[0]}; the image's {_HOME[match[1]]} ends at "
-                    f"{match[1]}_{'.'.join(map(str, has[match[1]]))}",
-                    cause="it was built on a newer distribution than the base",
-                    fix=f"take a wheel of {one['owner']} for this base's manylinux tag, or build it here",
-                )
-    image.note(**{name: ".".join(map(str, number)) for name, number in has.items()})
+        lost: dict[tuple[str, str], list[str]] = {}
+        for wrong in one["versions_missing"]:
+            lost.setdefault((wrong["library"], wrong["path"]), []).append(wrong["version"])
+        for (library, path), versions in lost.items():
+            name = versions[0].rpartition("_")[0]
+            last = max((v for v in ends.get(path, ()) if v.startswith(f"{name}_")), key=_key, default="")
+            image.finding(
+                f"{one['path']} needs {', '.join(sorted(versions, key=_key))} of {library}; "
+                + (f"{path} ends at {last}" if last else f"{path} has no such version"),
+                path=one["path"],
+                cause="it was built on a newer distribution than the base, or against another release of that library",
+                fix=f"take a wheel of {one['owner']} for this base's manylinux tag, or build it here",
+            )
+
+
+def _key(version: str) -> tuple[str, tuple[int, ...]]:
+    found = _NUMBER.fullmatch(version)
+    return (found[1], tuple(int(part) for part in found[2].split(".") if part)) if found else (version, ())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
-from rocmimg.checks import Image, check, fail, not_applicable, not_run
+from packaging.version import InvalidVersion, Version
+
+from rocmimg.checks import Image, check, not_applicable, not_run
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_LOCAL_COMMIT: Final = re.compile(r"\+(?:.*\.)?g([0-9a-f]{7,40})")
-_TAG: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*.*)")
+_LOCAL_COMMIT: Final = re.compile(r"\+(?:.*\.)?g([0-9a-f]{7,40})(?![0-9a-z])", re.IGNORECASE)
+_TAG: Final = re.compile(r"[vV]?([0-9]+(?:\.[0-9]+)*.*)")
 
 
 @check("version-stamp", tier="image", classes=["F11"])
@@ -25,27 +27,31 @@ def check_version_stamp(image: Image) -> None:
             continue
         seen += 1
         stamped = _LOCAL_COMMIT.search(one["version"])
-        if stamped and head["head"] and not head["head"].startswith(stamped[1]):
-            _wrong(f"{one['name']} calls itself {one['version']}, its checkout is at {head['head'][:12]}")
-        tag = _TAG.fullmatch(head["tag"])
-        if tag and _normal(one["version"].partition("+")[0]) != _normal(tag[1]):
-            _wrong(f"{one['name']} calls itself {one['version']}, its checkout is {head['tag']}")
+        if stamped and head["head"] and not head["head"].startswith(stamped[1].lower()):
+            _wrong(image, one, f"its checkout is at {head['head'][:12]}")
+        elif _differ(one["version"], head["tag"]):
+            _wrong(image, one, f"its checkout is {head['tag']}")
     if not seen:
         not_applicable("no component is installed from a git checkout in the image")
 
 
-def _normal(version: str) -> str:
-    from packaging.version import InvalidVersion, Version
-
+def _differ(version: str, tag: str) -> bool:
+    """Whether a version is certainly not that of its tag: both must be versions by PEP 440, whatever their spelling."""
+    found = _TAG.fullmatch(tag)
     try:
-        return str(Version(version))
+        stamped, tagged = Version(version), Version(found[1]) if found else None
     except InvalidVersion:
-        return version
+        return False
+    if tagged is None:
+        return False
+    # A build may add its own local part (+rocm7.2); a tag that has one names the build.
+    return stamped != tagged if tagged.local else Version(stamped.public) != tagged
 
 
-def _wrong(what: str) -> None:
-    fail(
-        what,
+def _wrong(image: Image, one: dict[str, Any], what: str) -> None:
+    image.finding(
+        f"{one['name']} calls itself {one['version']}, {what}",
+        path=one.get("metadata") or one["checkout"],
         cause="SETUPTOOLS_SCM_PRETEND_VERSION of one project was still set while another was installed",
         fix="set it for the one command that needs it, as SETUPTOOLS_SCM_PRETEND_VERSION_FOR_<NAME>",
     )
@@ -61,7 +67,7 @@ def check_pins(image: Image) -> None:
         not_applicable("no component has a git checkout in the image")
     for name, head in heads.items():
         if _COMMIT.fullmatch(pinned[name]) and head != pinned[name]:
-            fail(
+            image.finding(
                 f"{name} is at {head[:12]}, the pin is {pinned[name][:12]}",
                 cause="the image is older than the pin, or a step checked something else out",
                 fix="rebuild it",
