@@ -89,6 +89,7 @@ class _Run:
     def _cancel(self) -> None:
         self._stop.set()
         self._rootfs.cancel()
+        self._engine.stop_pulls()
         with self._lock:
             running = tuple(self._build_ids)
         for build_id in running:

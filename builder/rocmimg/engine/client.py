@@ -18,6 +18,7 @@ from rocmimg.engine.container import Containers
 from rocmimg.engine.events import follow
 from rocmimg.engine.failure import pull_failed, push_failed
 from rocmimg.engine.images import detail, entry, listed
+from rocmimg.engine.streams import stoppable
 from rocmimg.engine.types import EngineInfo
 from rocmimg.errors import RegistryError
 
@@ -54,6 +55,7 @@ class Engine:
         self._builds = Builds(self._api)
         self._containers = Containers(self._api)
         self._old_handler: Any = None
+        self._stop_pulls = threading.Event()
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
@@ -68,7 +70,8 @@ class Engine:
             self._old_handler = None
 
     def close(self) -> None:
-        """Cancel what is being built, remove what runs, hang up."""
+        """Cancel what is being built and pulled, remove what runs, hang up."""
+        self._stop_pulls.set()
         self._builds.cancel_all()
         self._containers.remove_all()
         self._api.close()
@@ -111,10 +114,10 @@ class Engine:
     def pull(self, ref: str, on_event: Callable[[Event], None]) -> str:
         """Pull ``ref`` with the credentials of the docker configuration; the image's id.
 
-        Raises BaseImageError, DiskFullError.
+        Raises BaseImageError, DiskFullError, BuildCancelled.
         """
         try:
-            lines = self._api.client.pull(ref, stream=True, decode=True)
+            lines = stoppable(lambda: self._api.client.pull(ref, stream=True, decode=True), self._stop_pulls)
             error, _ = follow(lines, on_event)
         except (DockerException, requests.RequestException, OSError) as problem:
             raise pull_failed(ref, message_of(problem)) from problem
@@ -145,6 +148,10 @@ class Engine:
         SourceError for a context file that cannot be read.
         """
         return self._builds.build(request, on_event)
+
+    def stop_pulls(self) -> None:
+        """End every pull from another thread."""
+        self._stop_pulls.set()
 
     def cancel(self, build_id: str) -> None:
         """End a build from another thread; unknown ids are ignored."""
