@@ -147,7 +147,7 @@ def main() -> int:
         with serve(projects(requests), Path(name)) as (port, served):
             asked = local(requests, port)
             began = time.perf_counter()
-            lock = resolve(asked)
+            lock, _ = resolve(asked)
             together = time.perf_counter() - began
             count = served()
             began = time.perf_counter()

@@ -129,6 +129,13 @@ class LockError(RocmimgError):
     kind = "lock"
 
 
+class LockIncomplete(RocmimgError):
+    """Some look-ups of a lock failed; what could be looked up is written."""
+
+    exit_code = 19
+    kind = "lock incomplete"
+
+
 class RegistryError(RocmimgError):
     """A container registry does not answer, refuses, or holds something else."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.errors import LockIncomplete
 
 if TYPE_CHECKING:
     from rocmimg.lock.changes import Change
@@ -35,7 +36,8 @@ def command(
 ) -> int:
     """Look up refs, base images and packages, and pin them in images.lock.yaml.
 
-    With a selection only its part is looked up; the rest of the lock stays.
+    With a selection only its part is looked up; the rest of the lock stays. What cannot be looked up is named with the
+    cells that want it, and everything else is written (exit code 19).
     """
     from rocmimg.lock.update import update
 
@@ -51,6 +53,12 @@ def command(
     else:
         _print(result.changes)
         click.echo(result.summary, err=True)
+    if result.failures:
+        raise LockIncomplete(
+            f"{len(result.failures)} look-ups failed",
+            why="\n  " + "\n  ".join(map(str, result.failures)),
+            next_step="the rest is as it says above; correct these and run the same command again",
+        )
     return 1 if check and result.stale else 0
 
 

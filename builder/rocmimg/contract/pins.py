@@ -22,12 +22,12 @@ from packaging.version import InvalidVersion, Version
 from rocmimg.contract.expressions import dotted, parse, text_of
 from rocmimg.contract.git import GitRepository, Mirrors, run_git
 from rocmimg.contract.stores import Store
+from rocmimg.matrix.python import python_in_name
 
 Check = Literal["prebuild", "triton-swap", "checkout", "minimum"]
 PrebuildIn = Literal["setup.py", "build_ext", "nowhere"]
 
 SWAP_GATE: Final = "AITER_USE_SYSTEM_TRITON"
-_PYTHON_IN_TAG: Final = re.compile(r"(?:^|[_-])py(3\.\d+)(?=[_-]|$)")
 _CMAKE: Final = re.compile(rb"^\s*cmake_minimum_required\s*\(\s*VERSION\s+([\d.]+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -102,16 +102,16 @@ def check_triton_swap(store: Store, environment: Mapping[str, str]) -> PinFindin
 
 def check_python(store: Store, base: str) -> PinFinding | None:
     """Whether the Python in a base image's tag is what a project asks for. None where it is, or where none is said."""
-    said = _PYTHON_IN_TAG.search(base)
+    said = python_in_name(base)
     wanted, file = _requires_python(store)
-    if said is None or not wanted:
+    if not said or not wanted:
         return None
     try:
-        if Version(said[1]) in SpecifierSet(wanted) or Version(f"{said[1]}.99") in SpecifierSet(wanted):
+        if Version(said) in SpecifierSet(wanted) or Version(f"{said}.99") in SpecifierSet(wanted):
             return None
     except (InvalidSpecifier, InvalidVersion):
         return None
-    message = f"needs Python {wanted}, and the base {base} says Python {said[1]}"
+    message = f"needs Python {wanted}, and the base {base} says Python {said}"
     return PinFinding(check="minimum", level="error", file=file, message=message)
 
 

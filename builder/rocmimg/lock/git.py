@@ -24,29 +24,16 @@ _PASSES: Final = re.compile(
 )
 
 
-def look_up(repo: str, refs: Sequence[str], network: Network) -> Mapping[str, GitPin]:
-    """What each ref means; a tag wins over a branch of the same name, as in git.
+def look_up(repo: str, refs: Sequence[str], network: Network) -> dict[str, GitPin]:
+    """What each ref means, without those that the repository lacks; a tag wins over a branch of the same name.
 
     Raises:
-        SourceError: the repository cannot be read, or has no such ref.
+        SourceError: the repository cannot be read.
     """
     found = {ref: GitPin(kind="commit", commit=ref) for ref in refs if _COMMIT.fullmatch(ref)}
-    names = [ref for ref in refs if ref not in found]
-    if not names:
-        return found
-    heads = _ls_remote(repo, names, network)
-    missing = []
-    for ref in names:
-        if pin := _meaning(ref, heads):
-            found[ref] = pin
-        else:
-            missing.append(ref)
-    if missing:
-        raise SourceError(
-            f"{repo} has no {' and no '.join(missing)}",
-            why="it has neither a tag nor a branch of that name",
-            next_step="mend the ref in images.yaml",
-        )
+    if names := [ref for ref in refs if ref not in found]:
+        heads = _ls_remote(repo, names, network)
+        found |= {ref: pin for ref in names if (pin := _meaning(ref, heads))}
     return found
 
 
@@ -76,7 +63,9 @@ def _ls_remote(repo: str, names: Sequence[str], network: Network) -> dict[str, s
             passes = bool(_PASSES.search(said))
         if not passes or pause is None:
             raise SourceError(
-                f"cannot read {repo}", why=said, next_step="check the URL, the network and network.git_mirrors"
+                f"cannot read {without_secrets(repo)}",
+                why=said,
+                next_step="check the URL, the network and network.git_mirrors",
             )
         time.sleep(pause)
     raise AssertionError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import requests
@@ -17,13 +17,11 @@ from rocmimg.lock.file import DEFAULT_INDEX, PackagePin
 from rocmimg.matrix.model import Network
 from rocmimg.registry.http import innermost, retrying_session
 
-OLDEST_PYTHON: Final = "3.10"
-"""A version has to run on the oldest Python of upstream's bases (rocm/pytorch with Ubuntu 22.04)."""
 _TIMEOUT_S: Final = (10, 60)
 
 
-def look_up(index: str, requirement: str, network: Network) -> PackagePin:
-    """The newest version that fits, pre-releases and yanked files left out.
+def look_up(index: str, requirement: str, network: Network, pythons: Sequence[str]) -> PackagePin:
+    """The newest version that fits and runs on each of these Pythons, pre-releases and yanked files left out.
 
     Raises:
         SourceError: the index does not answer, or has nothing that fits.
@@ -45,11 +43,17 @@ def look_up(index: str, requirement: str, network: Network) -> PackagePin:
         version = _version(package)
         if version and not package.is_yanked and _for_linux(package) and _fits(version, specifier):
             by_version.setdefault(version, []).append(package)
-    usable = [version for version, files in by_version.items() if any(map(_runs, files))]
+    usable = [
+        version
+        for version, files in by_version.items()
+        if all(any(_runs(file, python) for file in files) for python in pythons)
+    ]
     if not usable:
         raise SourceError(
             f"{url} has nothing that fits {requirement}",
-            why=f"looked for Linux on x86-64 and Python {OLDEST_PYTHON}" if page.packages else "the project is empty",
+            why=f"looked for Linux on x86-64 and Python {' and '.join(pythons)}"
+            if page.packages
+            else "the project is empty",
             next_step="widen the bounds in images.yaml",
         )
     best = max(usable)
@@ -88,9 +92,11 @@ def _for_linux(package: DistributionPackage) -> bool:
     return any(t.platform == "any" or ("linux" in t.platform and t.platform.endswith("x86_64")) for t in tags)
 
 
-def _runs(package: DistributionPackage) -> bool:
+def _runs(package: DistributionPackage, python: str) -> bool:
     try:
-        return not package.requires_python or OLDEST_PYTHON in SpecifierSet(package.requires_python)
+        # A bound such as >=3.10.2 speaks of patches that a base's name does not tell.
+        asked = package.requires_python and SpecifierSet(package.requires_python)
+        return not asked or python in asked or f"{python}.99" in asked
     except InvalidSpecifier:
         return True
 

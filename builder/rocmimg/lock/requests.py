@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rocmimg.errors import Position
 from rocmimg.lock.file import DEFAULT_INDEX
 from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Network
+from rocmimg.matrix.python import python_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,10 @@ class LookupRequest:
     """Ref or requirement; empty for a base and a snapshot."""
     position: Position
     network: Network
+    cells: tuple[str, ...]
+    """Who asks."""
+    pythons: tuple[str, ...]
+    """The Pythons of their bases: what is installed there must run on each."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -39,18 +44,33 @@ class LookupRequest:
 
 def lookup_requests(cells: Iterable[Cell]) -> list[LookupRequest]:
     """What these cells ask for, in the order of images.yaml."""
+    cells = tuple(cells)
+    by_id = {cell.id: cell for cell in cells}
     found: dict[tuple[str, str, str], LookupRequest] = {}
     for cell in cells:
+        python = _python(cell, by_id)
         for request in _of_cell(cell):
-            found.setdefault(request.key, request)
+            first = found.setdefault(request.key, request)
+            owners = dict.fromkeys((*first.cells, cell.id))
+            pythons = dict.fromkeys((*first.pythons, python))
+            found[request.key] = replace(first, cells=tuple(owners), pythons=tuple(pythons))
     return list(found.values())
+
+
+def _python(cell: Cell, by_id: Mapping[str, Cell]) -> str:
+    while (base := cell.base_cell) and base in by_id:
+        cell = by_id[base]
+    return python_of(cell.config.base.image)
 
 
 def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
     network = cell.config.network
 
     def request(section: str, place: str, name: str, *path: str | int) -> LookupRequest:
-        return LookupRequest(section=section, place=place, name=name, position=cell.position(*path), network=network)
+        return LookupRequest(
+            section=section, place=place, name=name, position=cell.position(*path), network=network,
+            cells=(), pythons=(),
+        )  # fmt: skip
 
     base = cell.config.base
     if base.image and "@" not in base.image:

@@ -1,56 +1,69 @@
-"""Look everything up, side by side; what fails is reported together, and then nothing is changed."""
+"""Look everything up, side by side; what fails takes nothing else with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rocmimg.errors import LockError, RegistryError, RocmimgError, SourceError
+from rocmimg.errors import RegistryError, RocmimgError, SourceError
 from rocmimg.lock.file import Lock
 from rocmimg.lock.requests import LookupRequest
 
 _AT_ONCE: Final = 16
 _MOMENT: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
 _TIMEOUT_S: Final = (10, 60)
-Task = Callable[[], dict[str, Any]]
+Task = Callable[[], Mapping[str, Any]]
+"""Answers by the name that was asked for."""
 
 
-def resolve(requests: Sequence[LookupRequest]) -> Lock:
-    """The lock for ``requests``.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A look-up that failed."""
 
-    Raises:
-        LockError: look-ups failed; every one is named.
-    """
-    tasks: list[tuple[LookupRequest, Task]] = [*_git_tasks(requests), *_other_tasks(requests)]
+    request: LookupRequest
+    error: RocmimgError
+
+    def __str__(self) -> str:
+        return f"{self.request.position}: {', '.join(self.request.cells)}: {self.request}: {self.error}"
+
+
+def resolve(requests: Sequence[LookupRequest]) -> tuple[Lock, list[Failure]]:
+    """The lock for ``requests`` as far as they could be looked up, and what could not."""
+    groups = [*_git_groups(requests), *_other_groups(requests)]
     sections: dict[str, dict[str, Any]] = {"git": {}, "images": {}, "packages": {}, "snapshots": {}}
-    failures: list[RocmimgError] = []
+    failures: list[Failure] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [(request, pool.submit(task)) for request, task in tasks]
-        for request, future in running:
+        running = [(group, pool.submit(task)) for group, task in groups]
+        for group, future in running:
             try:
                 found = future.result()
             except RocmimgError as error:
-                error.position = error.position or request.position
-                failures.append(error)
+                failures += [Failure(request, error) for request in group]
                 continue
-            for place, value in found.items():
-                if isinstance(value, dict):
-                    sections[request.section].setdefault(place, {}).update(value)
+            for request in group:
+                section = sections[request.section]
+                if request.name not in found:
+                    failures.append(Failure(request, _no_ref(request)))
+                elif request.section in ("git", "packages"):
+                    section.setdefault(request.place, {})[request.name] = found[request.name]
                 else:
-                    sections[request.section][place] = value
-    if failures:
-        raise LockError(
-            f"{len(failures)} of {len(tasks)} look-ups failed",
-            why="\n  " + "\n  ".join(map(str, failures)),
-            next_step="the lock is as it was: mend these and run the same command again",
-        )
-    return Lock.model_validate(sections)
+                    section[request.place] = found[request.name]
+    return Lock.model_validate(sections), failures
 
 
-def _git_tasks(requests: Iterable[LookupRequest]) -> list[tuple[LookupRequest, Task]]:
+def _no_ref(request: LookupRequest) -> SourceError:
+    return SourceError(
+        f"{request.place} has no {request.name}",
+        why="it has neither a tag nor a branch of that name",
+        next_step="correct the ref in images.yaml",
+    )
+
+
+def _git_groups(requests: Iterable[LookupRequest]) -> list[tuple[list[LookupRequest], Task]]:
     from rocmimg.lock import git
 
     by_repo: dict[str, list[LookupRequest]] = {}
@@ -59,27 +72,28 @@ def _git_tasks(requests: Iterable[LookupRequest]) -> list[tuple[LookupRequest, T
             by_repo.setdefault(request.place, []).append(request)
 
     def task(repo: str, group: list[LookupRequest]) -> Task:
-        return lambda: {repo: dict(git.look_up(repo, [request.name for request in group], group[0].network))}
+        return lambda: git.look_up(repo, [request.name for request in group], group[0].network)
 
-    return [(group[0], task(repo, group)) for repo, group in by_repo.items()]
+    return [(group, task(repo, group)) for repo, group in by_repo.items()]
 
 
-def _other_tasks(requests: Iterable[LookupRequest]) -> list[tuple[LookupRequest, Task]]:
+def _other_groups(requests: Iterable[LookupRequest]) -> list[tuple[list[LookupRequest], Task]]:
     from rocmimg.lock import packages
     from rocmimg.registry.client import Registries
 
     registries = Registries()
 
-    def task(request: LookupRequest) -> Task:
+    def ask(request: LookupRequest) -> Any:
         if request.section == "images":
-            return lambda: {request.place: _digest(registries, request.place)}
+            return _digest(registries, request.place)
         if request.section == "packages":
-            return lambda: {
-                request.place: {request.name: packages.look_up(request.place, request.name, request.network)}
-            }
-        return lambda: {request.place: _newest_snapshot(request.place)}
+            return packages.look_up(request.place, request.name, request.network, request.pythons)
+        return _newest_snapshot(request.place)
 
-    return [(request, task(request)) for request in requests if request.section != "git"]
+    def task(request: LookupRequest) -> Task:
+        return lambda: {request.name: ask(request)}
+
+    return [([request], task(request)) for request in requests if request.section != "git"]
 
 
 def _digest(registries: Any, image: str) -> str:
@@ -91,7 +105,7 @@ def _digest(registries: Any, image: str) -> str:
     except RegistryError as error:
         raise SourceError(f"cannot look up {image}", why=str(error)) from error
     if digest is None:
-        raise SourceError(f"there is no image {image}", next_step="mend the tag in images.yaml")
+        raise SourceError(f"there is no image {image}", next_step="correct the tag in images.yaml")
     return digest
 
 

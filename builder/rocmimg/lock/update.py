@@ -9,7 +9,7 @@ from rocmimg.errors import LockError
 from rocmimg.lock.changes import Change, changes, merged
 from rocmimg.lock.file import Lock, lock_path, read_lock, write_lock
 from rocmimg.lock.requests import lookup_requests
-from rocmimg.lock.resolve import resolve
+from rocmimg.lock.resolve import Failure, resolve
 from rocmimg.matrix.cell import Matrix
 
 
@@ -21,26 +21,29 @@ class Update:
     stale: bool
     """Whether the lock on disk is not what the look-ups say."""
     summary: str
+    failures: list[Failure]
+    """Look-ups that failed: what the lock had of them stays."""
 
 
 def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, accept_alarms: bool = False) -> Update:
     """Look up what the cells (None for all) ask for, and write the lock where ``write``.
 
     Raises:
-        LockError: a look-up failed, or a name that should never move did; the file is then as it was.
+        LockError: a name that should never move did; the file is then as it was.
     """
     path = lock_path(matrix.path)
     old = read_lock(path)
     chosen = [cell for cell in matrix.cells if cell_ids is None or cell.id in cell_ids]
     requests = lookup_requests(chosen)
     keep = {request.key for request in lookup_requests(matrix.cells)} if cell_ids is not None else set()
-    new = merged(old or Lock(), resolve(requests), keep)
+    resolved, failures = resolve(requests)
+    new = merged(old or Lock(), resolved, keep | {failure.request.key for failure in failures})
     found = changes(old or Lock(), new)
     alarms = [change for change in found if change.kind == "alarm"]
-    count = f"{len(requests)} names looked up"
+    count = f"{len(requests) - len(failures)} of {len(requests)} names looked up"
     if not write:
         told = f"{len(found)} changes" if found else f"{path.name} is current" if old else f"there is no {path.name}"
-        return Update(changes=found, stale=bool(found) or old is None, summary=f"{count}; {told}")
+        return Update(changes=found, stale=bool(found) or old is None, summary=f"{count}; {told}", failures=failures)
     if alarms and not accept_alarms:
         raise LockError(
             "what should never move has moved",
@@ -48,4 +51,5 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
             next_step="find out why; `rocmimg lock --accept-alarms` takes it over",
         )
     wrote = write_lock(new, path)
-    return Update(changes=found, stale=False, summary=f"{count}; {path.name} {'written' if wrote else 'is current'}")
+    summary = f"{count}; {path.name} {'written' if wrote else 'is current'}"
+    return Update(changes=found, stale=False, summary=summary, failures=failures)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from release.conftest import repository
+from release.test_registry import put_image
 
 from lock.conftest import Upstream, commit, git
 from rocmimg.cli import run
-from rocmimg.errors import LockError, SourceError
+from rocmimg.errors import LockError, LockIncomplete, SourceError
 
 
 def lock_of(upstream: Upstream) -> dict[str, dict[str, object]]:
@@ -104,22 +106,70 @@ def test_what_the_lock_lacks_is_a_note_or_an_error(upstream: Upstream, capsys: p
     assert run(["render", "base-gfx942", "--locked"]) == 0
 
 
-def test_a_failed_look_up_names_every_failure_and_leaves_the_lock(
+def test_what_fails_is_named_cell_by_cell_and_the_rest_is_written(
     upstream: Upstream, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["lock"]) == 0
-    before = upstream.lock.read_bytes()
+    before = lock_of(upstream)
     upstream.replace("ref: v1.0", "ref: v9")
     upstream.replace("rocm/base:7.2", "rocm/base:9")
-    upstream.replace("cmake: <4", "cmake: <1")
-    assert run(["lock"]) == LockError.exit_code
+    upstream.replace("cmake: <4", "cmake: <4, ninja: <1")
+    upstream.index.add("cmake", "3.32.0")
+    capsys.readouterr()
+    assert run(["lock"]) == LockIncomplete.exit_code
     said = capsys.readouterr().err
-    assert "has no v9" in said
+    assert "images.yaml:15: app-gfx942, app-gfx950: https://github.com/ROCm/aiter v9" in said
     assert "there is no image" in said
-    assert "nothing that fits cmake<1" in said
-    assert "3 of 4 look-ups failed" in said
-    assert upstream.lock.read_bytes() == before
+    assert "ninja<1" in said
+    assert "3 look-ups failed" in said
+    after = lock_of(upstream)
+    assert after["packages"]["default"]["cmake<4"]["version"] == "3.32.0"  # type: ignore[index]
+    assert set(after["packages"]["default"]) == {"cmake<4"}  # type: ignore[arg-type]
+    assert after["snapshots"] == before["snapshots"]
     assert {path.name for path in upstream.file.parent.iterdir()} == {"images.yaml", "images.lock.yaml"}
+
+
+def test_a_ref_that_is_gone_takes_no_other_of_its_repository_along(upstream: Upstream) -> None:
+    upstream.replace(
+        "ref: v1.0}",
+        "ref: v1.0}\n      more: {uses: aiter, module: more, repo: https://github.com/ROCm/aiter, ref: v9}",
+    )
+    assert run(["lock"]) == LockIncomplete.exit_code
+    assert set(lock_of(upstream)["git"]["https://github.com/ROCm/aiter"]) == {"v1.0"}  # type: ignore[arg-type]
+
+
+def test_what_the_lock_had_stays_where_its_look_up_fails(upstream: Upstream) -> None:
+    assert run(["lock"]) == 0
+    before = lock_of(upstream)
+    upstream.aiter.rename(upstream.aiter.with_name("gone"))
+    assert run(["lock"]) == LockIncomplete.exit_code
+    assert lock_of(upstream) == before
+
+
+def test_the_python_is_that_of_the_base(upstream: Upstream) -> None:
+    """A package for Python 3.12 alone can be locked for a cell whose base has that."""
+    upstream.index.add("cmake", "3.90.0", requires_python=">=3.12")
+    assert run(["lock"]) == 0
+    assert lock_of(upstream)["packages"]["default"]["cmake<4"]["version"] == "3.31.0"  # type: ignore[index]
+    put_image(repository(upstream.registry, "rocm/base"), "ubuntu24.04_py3.12", b"new")
+    upstream.replace("rocm/base:7.2", "rocm/base:ubuntu24.04_py3.12")
+    assert run(["lock"]) == 0
+    assert lock_of(upstream)["packages"]["default"]["cmake<4"]["version"] == "3.90.0"  # type: ignore[index]
+
+
+def test_check_online_says_what_moved(upstream: Upstream, capsys: pytest.CaptureFixture[str]) -> None:
+    upstream.replace("ref: v1.0", "ref: main")
+    assert run(["lock"]) == 0
+    capsys.readouterr()
+    run(["check", "app-gfx942", "--online", "--json"])
+    assert json.loads(capsys.readouterr().out)["moved"] == []
+    commit(upstream.aiter, "three")
+    upstream.push_base(b"two")
+    assert run(["check", "app-gfx942", "--online", "--json"]) == 1
+    moved = json.loads(capsys.readouterr().out)["moved"]
+    assert [line.split()[0] for line in moved] == ["moved", "moved"], moved
+    assert any("branch main" in line for line in moved)
+    assert any("rocm/base:7.2" in line for line in moved)
 
 
 def test_a_lock_that_cannot_be_written_stays(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +210,7 @@ def test_trouble_of_an_index_is_waited_for(upstream: Upstream) -> None:
 
 def test_a_long_pause_is_reported_instead_of_waited_for(upstream: Upstream, capsys: pytest.CaptureFixture[str]) -> None:
     upstream.index.fail, upstream.index.retry_after = 1, "7200"
-    assert run(["lock"]) == LockError.exit_code
+    assert run(["lock"]) == LockIncomplete.exit_code
     assert "503" in capsys.readouterr().err
     assert run(["lock"]) == 0
 
