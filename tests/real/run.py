@@ -27,7 +27,6 @@ from rocmimg.builds import Options, run
 from rocmimg.builds.observe import QuietView
 from rocmimg.engine import connect
 from rocmimg.engine.client import Engine
-from rocmimg.errors import RocmimgError
 from rocmimg.git_server import GitServer
 from rocmimg.matrix import Cell, Matrix, ResolvedComponent, Selection, load, parse_set
 from rocmimg.matrix.mirrors import with_served_folders
@@ -112,6 +111,17 @@ def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
     return found
 
 
+def _pins(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:
+    """Repository, ref, and the key that names the ref, of all that a component fetches by git."""
+    if component.git and not component.shared_with:
+        yield component.git.repo, component.git.ref, f"components.{component.name}.ref"
+    for option, repo in component.options.items():
+        stem = option.removesuffix("_repo")
+        if stem != option and f"{stem}_ref" in component.options:
+            ref = component.options[f"{stem}_ref"]
+            yield str(repo), str(ref), f"components.{component.name}.options.{stem}_ref"
+
+
 class Harness:
     """Runs cases on one engine."""
 
@@ -140,22 +150,12 @@ class Harness:
         own = self._known.get(case.component.name) or {}
         wanted = needed(case.component, case.cell)
         sets = [*sets, *own.get("sets", ()), f"base={BASE}", "image=rocmimg-real/case", f"tags=[{case.cell.id}]"]
-        sets += ["remove=[]", "registry=", "python=python3"]
+        sets += ["uninstall=[]", "network.engine_mode=host", "registry=", "python=python3"]
         for component in case.cell.components:
             if component.name not in wanted:
                 sets.append(f"components.{component.name}.enabled=false")
                 continue
-            pins = (
-                [(component.git.repo, component.git.ref, f"components.{component.name}.ref")] if component.git else []
-            )
-            if component.shared_with:
-                pins = []
-            for option in component.options:
-                stem = option.removesuffix("_repo")
-                if stem != option and f"{stem}_ref" in component.options:
-                    where = f"components.{component.name}.options.{stem}_ref"
-                    pins.append((str(component.options[option]), str(component.options[f"{stem}_ref"]), where))
-            for repo, ref, where in pins:
+            for repo, ref, where in _pins(component):
                 found = self._mirrors.prepare(repo, ref)
                 if found is None:
                     result.why = f"no mirror of {repo}"
@@ -170,8 +170,6 @@ class Harness:
         late.start()
         try:
             self._build(case, sets, result)
-        except RocmimgError as error:
-            result.how_far, result.why = "not possible", str(error).splitlines()[0]
         except KeyboardInterrupt:
             if time.monotonic() - began < self._limit:
                 raise
@@ -187,7 +185,14 @@ class Harness:
         matrix = with_served_folders(matrix, lambda _: self._url)
         plan = make_plan(matrix, [case.cell.id])
         rows: list[Any] = []
-        run(plan, self._engine, Options(jobs=1, logs=self._logs(case)), QuietView(), rows.extend)
+        run(
+            plan,
+            self._engine,
+            Options(jobs=1, logs=self._logs(case)),
+            QuietView(),
+            rows.extend,
+            images=self._engine.images(),
+        )
         (row,) = (row for row in rows if row.id == case.cell.id)
         if row.status in ("built", "up-to-date"):
             result.how_far = "built"
