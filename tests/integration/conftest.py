@@ -46,7 +46,7 @@ def small_base(host_engine: Engine) -> Iterator[str]:
         ContextFile(path="root/etc/passwd", data=b"root:x:0:0::/root:/bin/sh\n"),
         ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
     )
-    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run"]\n'
+    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run /etc/apt/apt.conf.d"]\n'
     context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
     host_engine.build(BuildRequest(dockerfile=text, context=context, tags=(SMALL_BASE,)), lambda _: None)
     yield SMALL_BASE
