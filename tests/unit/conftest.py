@@ -7,10 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rocmimg.matrix import Matrix, Selection, load, parse_set
 
 Load = Callable[..., Matrix]
+
+# A test says what is right, not how fast this machine is today.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
 
 
 @pytest.fixture

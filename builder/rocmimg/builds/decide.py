@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 from rocmimg import built
 from rocmimg.built import Built
@@ -28,6 +28,10 @@ class Decision:
     """None while the base image is not there: its id is one of the inputs."""
     image_id: str | None
     """The image that is up to date."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One row of ``plan --json``."""
+        return {**asdict(self), "reasons": list(self.reasons)}
 
 
 class ImageIndex:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option("--jobs", "-j", type=click.IntRange(1, 64), default=4, show_default=True, help="Cells at once.")
 @click.option("--fail-fast", is_flag=True, help="Stop the others when one fails.")
 @click.option("--force", is_flag=True, help="Build what is up to date as well.")
@@ -37,12 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print build/report.json instead of a table.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     jobs: int,
     fail_fast: bool,
     force: bool,
@@ -54,13 +48,10 @@ def command(
     """Build the selected cells and the cells that they start from."""
     from rocmimg.builds import Options, decide_all, exit_code, run, write_report
     from rocmimg.engine import connect
-    from rocmimg.plan import make_plan
 
-    matrix, chosen = load_selected(
-        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
-    )
-    plan = make_plan(matrix, chosen)
-    folder = matrix.folder / "build"
+    selected = choice.load(fetches=True)
+    plan = selected.plan()
+    folder = selected.build_folder
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")
     finished: list[CellResult] = []
 
@@ -73,7 +64,7 @@ def command(
             images = engine.images()
             if contract:
                 due = [d.id for d in decide_all(plan, images, force=options.force) if d.action == "build"]
-                _hold(matrix, due, baseline)
+                _hold(selected.matrix, due, baseline)
             with _view(as_json) as view:
                 run(plan, engine, options, view, report, images=images)
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options
+from rocmimg.cli.options import Choice, matrix_options
 
 
 @click.command()
@@ -27,8 +27,7 @@ from rocmimg.cli.options import load_selected, matrix_options
 def command(
     left: str,
     right: str,
-    file: Path,
-    sets: tuple[str, ...],
+    choice: Choice,
     against: str | None,
     against_file: Path | None,
     as_text: bool,
@@ -41,13 +40,11 @@ def command(
 
     if against and against_file:
         raise click.UsageError("--against and --against-file exclude each other.")
-    if not (right or against or against_file or sets):
+    if not (right or against or against_file or choice.sets):
         raise click.UsageError("One cell alone: name another, or --against COMMIT, --against-file FILE or --set.")
     with ExitStack() as stack:
-        old = stack.enter_context(at_commit(file, against)) if against else against_file or file
-        before, (first, *_) = load_selected(old, (), cells=(left,))
-        after, (second, *_) = load_selected(file, sets, cells=(right or left,))
-        sides = (before, before.cell(first)), (after, after.cell(second))
+        old = stack.enter_context(at_commit(choice.file, against)) if against else against_file or choice.file
+        sides = Choice(file=old).one(left), choice.one(right or left)
         if as_text:
             text = text_diff(*sides)
             click.echo(text, nl=False)
@@ -59,6 +56,7 @@ def command(
     elif differences:
         from rocmimg.report.table import print_table
 
+        first, second = (cell.id for _, cell in sides)
         shown = [(d.section, d.key, d.left or "", d.right or "") for d in differences]
         print_table(("", "", first, second if second != first else "now"), shown)
     else:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options
+from rocmimg.cli.options import Choice, matrix_options
 
 
 @click.command()
@@ -15,12 +14,11 @@ from rocmimg.cli.options import load_selected, matrix_options
 @click.argument("key", default="")
 @matrix_options
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: key, value, where.")
-def command(file: Path, sets: tuple[str, ...], cell: str, key: str, as_json: bool) -> None:
+def command(choice: Choice, cell: str, key: str, as_json: bool) -> None:
     """Show each value of CELL, or those below KEY, and where it was written."""
     from rocmimg.matrix.explain import explain
 
-    matrix, (chosen, *_) = load_selected(file, sets, cells=(cell,))
-    facts = explain(matrix, matrix.cell(chosen), key)
+    facts = explain(*choice.one(cell), key)
     if as_json:
         click.echo(json.dumps([{"key": f.key, "value": f.value, "where": str(f.position)} for f in facts], indent=2))
         return

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 from rocmimg.errors import LockIncomplete
 
 if TYPE_CHECKING:
@@ -17,18 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 where a name means something else by now.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change, with links to compare.")
 @click.option("--accept-alarms", is_flag=True, help="Take over tags and files that should never have changed.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: kind, what, before, after, link.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     check: bool,
     diff: bool,
     accept_alarms: bool,
@@ -43,11 +36,13 @@ def command(
 
     if check and diff:
         raise click.UsageError("--check and --diff exclude each other")
-    selected = bool(cells or targets or archs or variants)
-    matrix, chosen = load_selected(
-        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, lock=False, fetches=True
+    selected = choice.load(lock=False, fetches=True)
+    result = update(
+        selected.matrix,
+        selected.ids if choice.restricts else None,
+        write=not (check or diff),
+        accept_alarms=accept_alarms,
     )
-    result = update(matrix, chosen if selected else None, write=not (check or diff), accept_alarms=accept_alarms)
     if as_json:
         click.echo(json.dumps([change.as_json() for change in result.changes], indent=2))
     else:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from rocmimg.matrix import Matrix
+    from rocmimg.matrix import Cell, Matrix
+    from rocmimg.plan import ImagePlan, Plan
 
-F = TypeVar("F", bound=Callable[..., Any])
-
+R = TypeVar("R")
 
 LOCKED: Final = "rocmimg.locked"
 
@@ -33,79 +35,145 @@ def _with_environment(_ctx: click.Context, _: click.Parameter, value: tuple[str,
     return (*words, *([f"version={version}"] if version else []), *value)
 
 
-def matrix_options(function: F) -> F:
-    """``--file``, ``--set`` and ``--locked``: which matrix, changed how."""
-    for option in (
-        click.option(
-            "--locked",
-            is_flag=True,
-            envvar="ROCMIMG_LOCKED",
-            expose_value=False,
-            callback=_remember_locked,
-            help="Refuse what the lock does not pin; also ROCMIMG_LOCKED.",
-        ),
-        click.option(
-            "--set",
-            "sets",
-            metavar="PATH=VALUE",
-            multiple=True,
-            callback=_with_environment,
-            help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
-            "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
-        ),
-        click.option(
-            "--file",
-            "-f",
-            "file",
-            default="images.yaml",
-            show_default=True,
-            envvar="ROCMIMG_FILE",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="The matrix.",
-        ),
-    ):
-        function = option(function)
-    return function
+_MATRIX: Final = (
+    click.option(
+        "--locked",
+        is_flag=True,
+        envvar="ROCMIMG_LOCKED",
+        expose_value=False,
+        callback=_remember_locked,
+        help="Refuse what the lock does not pin; also ROCMIMG_LOCKED.",
+    ),
+    click.option(
+        "--set",
+        "sets",
+        metavar="PATH=VALUE",
+        multiple=True,
+        callback=_with_environment,
+        help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
+        "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
+    ),
+    click.option(
+        "--file",
+        "-f",
+        "file",
+        default="images.yaml",
+        show_default=True,
+        envvar="ROCMIMG_FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The matrix.",
+    ),
+)
+_CELLS: Final = (
+    click.option("--variant", "variants", multiple=True, help="Only these variants."),
+    click.option("--arch", "archs", multiple=True, help="Only these GPU architectures, for instance gfx942."),
+    click.option("--target", "targets", multiple=True, help="Only these targets; shell patterns work."),
+    click.argument("cells", nargs=-1),
+)
 
 
-def selection_options(function: F) -> F:
-    """``[CELLS]... --target --arch --variant``: which cells."""
-    for decorator in (
-        click.option("--variant", "variants", multiple=True, help="Only these variants."),
-        click.option("--arch", "archs", multiple=True, help="Only these GPU architectures, for instance gfx942."),
-        click.option("--target", "targets", multiple=True, help="Only these targets; shell patterns work."),
-        click.argument("cells", nargs=-1),
-    ):
-        function = decorator(function)
-    return function
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A matrix and the cells of it that a verb is about."""
+
+    matrix: Matrix
+    ids: list[str]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """In the matrix's order."""
+        return [self.matrix.cell(name) for name in self.ids]
+
+    @property
+    def build_folder(self) -> Path:
+        """Where results, logs and reports of this matrix lie."""
+        return self.matrix.folder / "build"
+
+    def plan(self) -> Plan:
+        """The plan of the cells and of those that they start from."""
+        from rocmimg.plan import make_plan
+
+        return make_plan(self.matrix, self.ids)
+
+    def images(self) -> list[ImagePlan]:
+        """The plans of the cells alone."""
+        plan = self.plan()
+        return [plan[name] for name in self.ids]
 
 
-def load_selected(
-    file: Path,
-    sets: tuple[str, ...],
-    *,
-    cells: tuple[str, ...] = (),
-    targets: tuple[str, ...] = (),
-    archs: tuple[str, ...] = (),
-    variants: tuple[str, ...] = (),
-    lock: bool = True,
-    fetches: bool = False,
-) -> tuple[Matrix, list[str]]:
-    """The matrix with the ``--set`` values and the lock applied, and the ids of the selected cells.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the command line says about the matrix: which file, changed how, and which of its cells."""
 
-    For a verb that ``fetches``, folders of git mirrors are served until it ends.
-    With ``--locked`` a selected cell that the lock does not pin as a whole is a LockError; otherwise a note.
-    """
-    from rocmimg.matrix import Selection, load, parse_set, select
+    file: Path
+    sets: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    archs: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
 
-    selection = Selection(ids=cells, targets=targets, archs=archs, variants=variants)
-    matrix = load(file, sets=[parse_set(text) for text in sets], selection=selection)
-    chosen = select(matrix.cells, selection)
-    if fetches:
-        from rocmimg.matrix.mirrors import with_served_folders
+    @property
+    def restricts(self) -> bool:
+        """Whether it names cells at all."""
+        return bool(self.cells or self.targets or self.archs or self.variants)
 
-        matrix = with_served_folders(matrix, _server())
-    return _with_lock(matrix, chosen) if lock else matrix, chosen
+    def load(self, *, lock: bool = True, fetches: bool = False) -> Selected:
+        """The matrix with the ``--set`` values and the lock applied, and the selected cells.
+
+        For a verb that ``fetches``, folders of git mirrors are served until it ends.
+        With ``--locked`` a selected cell that the lock does not pin as a whole is a LockError; otherwise a note.
+        """
+        from rocmimg.matrix import Selection, load, parse_set, select
+
+        selection = Selection(ids=self.cells, targets=self.targets, archs=self.archs, variants=self.variants)
+        matrix = load(self.file, sets=[parse_set(text) for text in self.sets], selection=selection)
+        chosen = select(matrix.cells, selection)
+        if fetches:
+            from rocmimg.matrix.mirrors import with_served_folders
+
+            matrix = with_served_folders(matrix, _server())
+        return Selected(_with_lock(matrix, chosen) if lock else matrix, chosen)
+
+    def one(self, cell: str) -> tuple[Matrix, Cell]:
+        """The matrix and the one cell that ``cell`` names."""
+        selected = replace(self, cells=(cell,)).load()
+        if len(selected.ids) > 1:
+            raise click.UsageError(f"{cell} names {len(selected.ids)} cells: {', '.join(selected.ids)}. Name one.")
+        return selected.matrix, selected.cells[0]
+
+
+def _with_choice(function: Callable[..., R], options: Iterable[Callable[[Any], Any]]) -> Callable[..., R]:
+    names = {field.name for field in fields(Choice)}
+
+    @wraps(function)
+    def verb(**values: Any) -> R:
+        mine = {name: values.pop(name) for name in names & values.keys()}
+        return function(choice=Choice(**mine), **values)
+
+    for option in (*_MATRIX, *options):
+        verb = option(verb)
+    return verb
+
+
+def selection_options(function: Callable[..., R]) -> Callable[..., R]:
+    """``[CELLS]... --target --arch --variant --file --set --locked``: the verb gets a :class:`Choice` as ``choice``."""
+    return _with_choice(function, _CELLS)
+
+
+def matrix_options(function: Callable[..., R]) -> Callable[..., R]:
+    """``--file --set --locked`` for a verb that takes its cells in another way."""
+    return _with_choice(function, ())
+
+
+def release_options(
+    target_help: str, variant_help: str, *, required: bool
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """``--target --variant --file --set --locked`` for a verb that is about whole targets."""
+    options = (
+        click.option("--variant", "variants", multiple=True, help=variant_help),
+        click.option("--target", "targets", multiple=True, required=required, help=target_help),
+    )
+    return lambda function: _with_choice(function, options)
 
 
 def mirrors_of_sets(sets: tuple[str, ...]) -> dict[str, str]:

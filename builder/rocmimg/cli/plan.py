@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 if TYPE_CHECKING:
     from rocmimg.plan import Plan
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--changed",
     metavar="component=NAME",
@@ -32,12 +31,7 @@ if TYPE_CHECKING:
     help="An array of objects: id, action, reasons, digest; for a change: id, rebuilt, kept.",
 )
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     changed: tuple[str, ...],
     changed_since: str | None,
     as_json: bool,
@@ -48,28 +42,16 @@ def command(
     """
     from rocmimg.builds import decide_all
     from rocmimg.engine import connect
-    from rocmimg.plan import make_plan
 
-    matrix, chosen = load_selected(
-        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
-    )
-    plan = make_plan(matrix, chosen)
+    selected = choice.load(fetches=True)
+    plan = selected.plan()
     if changed or changed_since:
-        _print_rebuilds(_rebuilds(plan, file, changed, changed_since), as_json)
+        _print_rebuilds(_rebuilds(plan, choice.file, changed, changed_since), as_json)
         return
     with connect() as engine:
         decisions = decide_all(plan, engine.images())
     if as_json:
-        rows = [
-            {
-                "id": decision.id,
-                "action": decision.action.replace(" ", "-"),
-                "reasons": list(decision.reasons),
-                "digest": decision.digest,
-                "image_id": decision.image_id,
-            }
-            for decision in decisions
-        ]
+        rows = [decision.as_json() for decision in decisions]
         click.echo(json.dumps(rows, indent=2))
         return
     from rocmimg.report.table import print_table
@@ -96,8 +78,7 @@ def _rebuilds(plan: Plan, file: Path, changed: tuple[str, ...], changed_since: s
 def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:
     affected = [rebuild for rebuild in rebuilds if rebuild.stages]
     if as_json:
-        rows = [{"id": r.id, "rebuilt": dict(r.stages), "kept": list(r.kept)} for r in rebuilds]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([rebuild.as_json() for rebuild in rebuilds], indent=2))
     elif affected:
         from rocmimg.report.table import print_table
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options
+from rocmimg.cli.options import Choice, release_options
 
 
 def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -21,8 +20,9 @@ def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[
 
 
 @click.command()
-@click.option("--target", "targets", multiple=True, required=True, help="The release: all cells of these targets.")
-@click.option("--variant", "variants", multiple=True, help="Its opt-in cells of these variants instead.")
+@release_options(
+    "The release: all cells of these targets.", "Its opt-in cells of these variants instead.", required=True
+)
 @click.option(
     "--override",
     "overrides",
@@ -32,15 +32,11 @@ def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[
     help="Promote without a proof that is missing; the reason is recorded. A failure cannot be overridden.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would move.")
-@matrix_options
 @click.option(
     "--json", "as_json", is_flag=True, help="An array of objects: id, digest, candidate, tags, aliases, tiers."
 )
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    targets: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     overrides: dict[str, str],
     dry_run: bool,
     as_json: bool,
@@ -52,8 +48,8 @@ def command(
     """
     from rocmimg.release.promote import open_release, prepare, promote
 
-    matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
-    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True))
+    selected = choice.load()
+    release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True))
     if not dry_run:
         release.settle()
     ready = prepare(release, overrides)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option("--yes", is_flag=True, help="Remove them; without it, only say what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: name, digest, reason, image.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -35,8 +28,8 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.prune import plan_prune, remove
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True), suite=False)
+    selected = choice.load()
+    release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True), suite=False)
     removals = plan_prune(release, datetime.now(UTC).date())
     if yes:
         removals = remove(release, removals)

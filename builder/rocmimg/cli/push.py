@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option("--candidate", is_flag=True, help="Push the engine's images by immutable candidate tags.")
 @click.option("--results", is_flag=True, help="Attach build/results to the candidates that they are about.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: id, reference, digest, new, attached.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     candidate: bool,
     results: bool,
     as_json: bool,
@@ -30,16 +23,14 @@ def command(
     """Push candidates with their provenance and results of checks; public names are set by `rocmimg promote` alone."""
     if candidate == results:
         raise click.UsageError("say --candidate or --results; public tags are set by `rocmimg promote`")
-    from rocmimg.plan import make_plan
     from rocmimg.registry.client import Registries
     from rocmimg.release.batch import for_each_image
     from rocmimg.release.policy import trusts
     from rocmimg.release.push import push_candidate, push_results
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan = make_plan(matrix, chosen)
-    images, registries, folder = [plan[cell] for cell in chosen], Registries(), matrix.folder / "build"
-    trust = trusts(matrix, chosen)
+    selected = choice.load()
+    images, registries, folder = selected.images(), Registries(), selected.build_folder
+    trust = trusts(selected.matrix, selected.ids)
     if results:
         batch = for_each_image(images, lambda image, _: push_results(image, registries, folder, trust[image.id]))
     else:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--output",
     "-o",
@@ -19,27 +18,20 @@ from rocmimg.cli.options import load_selected, matrix_options, selection_options
     help="Write <cell>/Dockerfile and its context below this folder.",
 )
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     output: Path | None,
 ) -> None:
     """Print the Dockerfile of one cell, or write those of several."""
-    from rocmimg.plan import make_plan
     from rocmimg.plan.export import write_contexts
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
+    selected = choice.load()
     if output is None:
-        if len(chosen) > 1:
+        if len(selected.ids) > 1:
             raise click.UsageError(
-                f"{len(chosen)} cells are selected: {', '.join(chosen)}. Select one with --target and --arch, "
-                "or write them with --output DIR."
+                f"{len(selected.ids)} cells are selected: {', '.join(selected.ids)}. Name one, or write them with "
+                "--output DIR."
             )
-        click.echo(make_plan(matrix, chosen)[chosen[0]].dockerfile, nl=False)
+        click.echo(selected.images()[0].dockerfile, nl=False)
         return
-    plan = make_plan(matrix, chosen)
-    for path in write_contexts([plan[cell] for cell in chosen], output):
+    for path in write_contexts(selected.images(), output):
         click.echo(path)

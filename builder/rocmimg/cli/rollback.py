@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options
+from rocmimg.cli.options import Choice, release_options
 
 
 @click.command()
-@click.option("--target", "targets", multiple=True, required=True, help="The release: all cells of these targets.")
-@click.option("--variant", "variants", multiple=True, help="Its opt-in cells of these variants instead.")
+@release_options(
+    "The release: all cells of these targets.", "Its opt-in cells of these variants instead.", required=True
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would move.")
-@matrix_options
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: id, alias, from, to.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    targets: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -31,8 +27,8 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.rollback import prepare, roll_back
 
-    matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
-    release = open_release(matrix, chosen, lambda text: click.echo(text, err=True), suite=False)
+    selected = choice.load()
+    release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True), suite=False)
     undone = not dry_run and release.settle(undo_promotions=True)
     restores = [] if undone else prepare(release)
     if not dry_run and restores:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
 @click.option(
     "--json", "as_json", is_flag=True, help="An array of objects: id, kind, name, digest, when, who, proofs, overrides."
 )
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     form: str,
     as_json: bool,
 ) -> None:
@@ -31,8 +24,8 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.status import status
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    entries = status(open_release(matrix, chosen, lambda text: click.echo(text, err=True)))
+    selected = choice.load()
+    entries = status(open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True)))
     if as_json:
         click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
         return

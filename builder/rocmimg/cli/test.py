@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--tier",
     "tiers",
@@ -51,12 +50,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--list", "listing", is_flag=True, help="List the checks: id, tier and the failure classes of each.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects, one per image or, with --list, per check.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     tiers: tuple[Tier, ...],
     require_gpu: bool,
     jobs: int,
@@ -78,32 +72,29 @@ def command(
     from rocmimg.checks.model import TIERS, exit_code
     from rocmimg.checks.run import Options, for_matrix, run
     from rocmimg.engine import connect
-    from rocmimg.plan import make_plan
     from rocmimg.report.checks import print_results
     from rocmimg.report.progress import view
 
     if listing:
-        return _list(file, as_json=as_json)
+        return _list(choice.file, as_json=as_json)
     export = export_kernels.resolve() if export_kernels else None
     options = Options(tiers=tiers or TIERS, jobs=jobs, gpus=gpus, export_kernels=export, conditions=conditions)
-    images = [name for name in cells if is_reference(name) or not file.exists()]
-    cells = tuple(name for name in cells if name not in images)
+    images = [name for name in choice.cells if is_reference(name) or not choice.file.exists()]
+    cells = tuple(name for name in choice.cells if name not in images)
     subjects: list[ImageUnderTest] = []
     with connect() as engine, view() as shown:
-        if cells or targets or variants or not images:
+        if cells or choice.targets or choice.variants or not images:
             try:
-                matrix, chosen = load_selected(
-                    file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
-                )
+                selected = replace(choice, cells=cells).load(fetches=True)
             except ConfigError:
                 # A name without a tag that only the engine knows.
                 if not (cells and all(engine.image(name) for name in cells)):
                     raise
                 images += cells
             else:
-                options = for_matrix(options, matrix, chosen)
-                subjects = locate(make_plan(matrix, chosen), chosen, engine.images())
-        subjects += locate_references(engine, images, archs, shown.step)
+                options = for_matrix(options, selected.matrix, selected.ids)
+                subjects = locate(selected.plan(), selected.ids, engine.images())
+        subjects += locate_references(engine, images, choice.archs, shown.step)
         results = run(subjects, engine, options, shown)
     if junit:
         from rocmimg.report.junit import write_junit

@@ -179,6 +179,38 @@ def check_pins(
     return list(found.values()), list(not_read)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What the pins of some cells say without a build."""
+
+    contracts: list[Contract]
+    missing: list[str]
+    """Required capabilities that are not there."""
+    pins: list[dict[str, Any]]
+    not_run: list[str]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something would fail in the image."""
+        wrong = any(pin["level"] == "error" for pin in self.pins)
+        return bool(self.missing) or wrong or any(contract.at("error") for contract in self.contracts)
+
+
+def examine(cells: Sequence[Cell], matrix: Matrix, accepted: Sequence[Accepted], *, online: bool) -> Examined:
+    """Contracts, required capabilities and pins of cells; ``online`` also fetches, and tries clones and checkouts."""
+    from rocmimg.contract.check import Checker
+    from rocmimg.contract.required import missing_of, required_of
+    from rocmimg.matrix.mirrors import mirrors_of
+
+    with Checker(refresh=online, mirrors=mirrors_of(matrix.cells)) as checker:
+        pairs = [pair for cell in cells for pair in pairs_of(cell, matrix, {})]
+        contracts, unread = run_pairs(checker, pairs, accepted)
+        missing, unknown = missing_of(checker, [need for cell in cells for need in required_of(cell, matrix)])
+        pins, unchecked = check_pins(checker, cells, matrix, checkout=online)
+    skipped = [*not_run(unread), *unknown, *unchecked]
+    return Examined(contracts=contracts, missing=missing, pins=pins, not_run=list(dict.fromkeys(skipped)))
+
+
 def _check(
     checker: Checker, component: ResolvedComponent, source: SourceSpec, base: str, *, checkout: bool
 ) -> Iterator[PinFinding]:

@@ -69,6 +69,12 @@ def run(
     return lint(external_tools.start(list(contents)) if external else None)
 
 
+def run_texts(texts: Mapping[str, str]) -> runner.Report:
+    """Lint Dockerfiles that are not on disk, by name."""
+    contents = {name: text.encode() for name, text in texts.items()}
+    return runner.lint(contents, arguments={}, today=date.today())
+
+
 def _waivers(files: Sequence[Path], named: Path | None) -> tuple[waiver_files.Waiver, ...]:
     """Waivers of the file that is named; without one, those of every waivers file above a Dockerfile."""
     found = [named] if named else [path for file in files for path in waiver_files.beside(file)]

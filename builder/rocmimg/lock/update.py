@@ -53,3 +53,12 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
     wrote = write_lock(new, path)
     summary = f"{count}; {path.name} {'written' if wrote else 'is current'}"
     return Update(changes=found, stale=False, summary=summary, failures=failures)
+
+
+def moved_refs(matrix: Matrix, cell_ids: Collection[str]) -> tuple[list[str], list[str]]:
+    """Refs that mean something else than the lock says, and why they could not be looked up."""
+    if read_lock(lock_path(matrix.path)) is None:
+        return [], ["not run: moved refs: there is no lock; `rocmimg lock` writes one"]
+    result = update(matrix, cell_ids, write=False)
+    moved = [str(change) for change in result.changes if change.kind in ("moved", "alarm")]
+    return moved, [f"not run: whether it moved: {failure}" for failure in result.failures]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rocmimg.errors import ConfigError, Position
 from rocmimg.matrix import load
@@ -36,6 +36,10 @@ class Rebuild:
     """Stages that are rebuilt, in the order of the Dockerfile, and why."""
     kept: tuple[str, ...]
     """Stages that the build cache still has."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One row of ``plan --changed --json``."""
+        return {"id": self.id, "rebuilt": dict(self.stages), "kept": list(self.kept)}
 
 
 def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...]:

@@ -46,6 +46,14 @@ def test_render_of_several_wants_a_folder(rocmimg):
     assert "--output DIR" in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["explain", "diff"])
+def test_a_verb_about_one_cell_refuses_a_target_of_two(rocmimg, verb):
+    done = rocmimg(verb, "t", *(["t-gfx942"] if verb == "diff" else []))
+    assert done.returncode == 2
+    assert "t names 2 cells: t-gfx942, t-gfx950. Name one." in done.stderr
+    assert rocmimg("list", "t").stdout == rocmimg("list").stdout
+
+
 def test_render_writes_one_folder_a_cell(rocmimg, tmp_path):
     assert rocmimg("render", "-o", "out").returncode == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["t-gfx942", "t-gfx950"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, mirrors_of_sets, named_values, selection_options
+from rocmimg.cli.options import Choice, mirrors_of_sets, named_values, selection_options
 from rocmimg.errors import ContractBroken, SourceError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--framework", metavar="SOURCE", help="Instead of the matrix: a folder, wheel or sdist, or git repository[@REF]."
 )
@@ -33,12 +32,7 @@ if TYPE_CHECKING:
 @click.option("--verbose", "-v", is_flag=True, help="Say where and when for findings of level INFO, too.")
 @click.option("--fetch", is_flag=True, help="Fetch remote repositories that are in the cache already.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     framework: str | None,
     sources: tuple[str, ...],
     baseline: Path | None,
@@ -61,19 +55,17 @@ def command(
     named = named_values("--source", "aiter=./aiter@v0.1.12", sources)
     given = {package: parse_source(text) for package, text in named.items()}
     if framework is not None:
-        if cells or targets or archs or variants:
+        if choice.restricts:
             raise click.UsageError("--framework stands in place of the matrix: leave out the cells")
         if not given:
             raise click.UsageError("--framework needs at least one --source PACKAGE=SOURCE")
-        mirrors = mirrors_of_sets(sets)
+        mirrors = mirrors_of_sets(choice.sets)
         whole = parse_source(framework)
         pairs = [Pair(framework=whole, package=package, source=source) for package, source in given.items()]
     else:
-        matrix, chosen = load_selected(
-            file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
-        )
-        pairs = list(dict.fromkeys(p for cell in chosen for p in pairs_of(matrix.cell(cell), matrix, given)))
-        mirrors = mirrors_of(matrix.cells)
+        selected = choice.load(fetches=True)
+        pairs = list(dict.fromkeys(p for cell in selected.cells for p in pairs_of(cell, selected.matrix, given)))
+        mirrors = mirrors_of(selected.matrix.cells)
     with Checker(refresh=fetch, mirrors=mirrors) as checker:
         contracts, not_read = run_pairs(checker, pairs, accepted)
     _print(contracts, form, single=framework is not None and len(pairs) == 1, verbose=verbose)

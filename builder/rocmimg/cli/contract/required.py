@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, named_values, selection_options
+from rocmimg.cli.options import Choice, named_values, selection_options
 from rocmimg.errors import ContractBroken
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--with",
     "bumps",
@@ -24,12 +22,7 @@ from rocmimg.errors import ContractBroken
 @click.option("--json", "as_json", is_flag=True, help="An array of objects.")
 @click.option("--fetch", is_flag=True, help="Fetch remote repositories that are in the cache already.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     bumps: tuple[str, ...],
     as_json: bool,
     fetch: bool,
@@ -41,13 +34,11 @@ def command(
     from rocmimg.report.table import print_table
 
     others = named_values("--with", "aiter=v0.1.14", bumps)
-    matrix, chosen = load_selected(
-        file, sets, cells=cells, targets=targets, archs=archs, variants=variants, fetches=True
-    )
-    required = [need for cell in chosen for need in required_of(matrix.cell(cell), matrix)]
+    selected = choice.load(fetches=True)
+    required = [need for cell in selected.cells for need in required_of(cell, selected.matrix)]
     for package in others.keys() - {need.package for need in required}:
         raise click.UsageError(f"--with {package}: no selected cell requires a capability of it")
-    with Checker(refresh=fetch, mirrors=mirrors_of(matrix.cells)) as checker:
+    with Checker(refresh=fetch, mirrors=mirrors_of(selected.matrix.cells)) as checker:
         found = availability(checker, required, others)
     rows = [one.as_json() for one in found]
     if as_json:

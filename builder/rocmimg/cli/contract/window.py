@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, mirrors_of_sets
+from rocmimg.cli.options import Choice, matrix_options, mirrors_of_sets
 
 
 @click.command()
@@ -20,7 +19,7 @@ from rocmimg.cli.options import load_selected, matrix_options, mirrors_of_sets
 )
 @click.option("--json", "as_json", is_flag=True, help="One object.")
 @click.option("--fetch", is_flag=True, help="Fetch a remote repository that is in the cache already.")
-def command(name: str, source: str | None, file: Path, sets: tuple[str, ...], as_json: bool, fetch: bool) -> None:
+def command(name: str, source: str | None, choice: Choice, as_json: bool, fetch: bool) -> None:
     """Show which releases have NAME, for instance aiter.rmsnorm2d_fwd_with_add."""
     from rocmimg.contract.cells import repository_of
     from rocmimg.contract.check import Checker
@@ -29,10 +28,10 @@ def command(name: str, source: str | None, file: Path, sets: tuple[str, ...], as
 
     package = name.partition(".")[0]
     if source is not None:
-        with Checker(refresh=fetch, mirrors=mirrors_of_sets(sets)) as checker:
+        with Checker(refresh=fetch, mirrors=mirrors_of_sets(choice.sets)) as checker:
             found = checker.capability(name, parse_source(source.removeprefix(f"{package}=")))
     else:
-        matrix, _ = load_selected(file, sets, lock=False, fetches=True)
+        matrix = choice.load(lock=False, fetches=True).matrix
         with Checker(refresh=fetch, mirrors=mirrors_of(matrix.cells)) as checker:
             found = checker.capability(name, repository_of(package, matrix))
     if as_json:

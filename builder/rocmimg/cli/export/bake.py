@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options, selection_options
+from rocmimg.cli.options import Choice, selection_options
 
 
 @click.command()
 @selection_options
-@matrix_options
 @click.option(
     "--output",
     "-o",
@@ -22,21 +21,15 @@ from rocmimg.cli.options import load_selected, matrix_options, selection_options
 )
 @click.option("--cache", metavar="REPOSITORY", default="", help="Keep the cache of every stage in this repository.")
 def command(
-    file: Path,
-    sets: tuple[str, ...],
-    cells: tuple[str, ...],
-    targets: tuple[str, ...],
-    archs: tuple[str, ...],
-    variants: tuple[str, ...],
+    choice: Choice,
     output: Path,
     cache: str,
 ) -> None:
     """Write docker-bake.json and its contexts: the same images for `docker buildx bake` with any builder."""
-    from rocmimg.plan import make_plan
     from rocmimg.release.bake import write_bake
 
-    matrix, chosen = load_selected(file, sets, cells=cells, targets=targets, archs=archs, variants=variants)
-    plan = make_plan(matrix, chosen)
+    selected = choice.load()
+    plan = selected.plan()
     path = write_bake(plan.images, output, cache=cache)
     click.echo(f"{path}\nrun: cd {path.parent} && docker buildx bake")
     for image in plan.images:

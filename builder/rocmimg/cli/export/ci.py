@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import load_selected, matrix_options
+from rocmimg.cli.options import Choice, release_options
 
 
 @click.command()
+@release_options("Only these targets and what they start from.", "Opt-in cells of these variants.", required=False)
 @click.argument("form", type=click.Choice(["github", "gitlab", "buildkite"]))
-@click.option("--target", "targets", multiple=True, help="Only these targets and what they start from.")
-@click.option("--variant", "variants", multiple=True, help="Opt-in cells of these variants.")
 @click.option(
     "--rocmimg",
     "source",
@@ -27,13 +26,9 @@ from rocmimg.cli.options import load_selected, matrix_options
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Where to write it, - for standard output; where that CI looks for it when not given.",
 )
-@matrix_options
 def command(
-    file: Path,
-    sets: tuple[str, ...],
+    choice: Choice,
     form: str,
-    targets: tuple[str, ...],
-    variants: tuple[str, ...],
     source: str,
     nightly: str,
     output: Path | None,
@@ -42,17 +37,15 @@ def command(
 
     Machines are chosen by the labels under `runners` in images.yaml.
     """
-    from rocmimg.plan import make_plan
     from rocmimg.release.pipeline import FORMS, make_pipeline, write
 
-    matrix, chosen = load_selected(file, sets, targets=targets, variants=variants)
-    plan = make_plan(matrix, chosen)
-    pipeline = make_pipeline(plan, chosen, source=source, nightly=nightly)
+    selected = choice.load()
+    pipeline = make_pipeline(selected.plan(), selected.ids, source=source, nightly=nightly)
     text = write(pipeline, form)
     if output == Path("-"):
         click.echo(text, nl=False)
         return
-    path = output or matrix.folder / FORMS[form][0]
+    path = output or selected.matrix.folder / FORMS[form][0]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(path)
