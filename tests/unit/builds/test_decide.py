@@ -104,6 +104,16 @@ def test_labels_alone_make_no_build(plan, done, no_builds):
     assert decide_all(plan(), [*done[:2], heir])[1].action == "build"
 
 
+def test_the_newest_image_of_a_cell_stands_for_it(plan):
+    ground, _ = plan().images
+    images = [
+        replace(built(ground, f"sha256:{base}", f"sha256:image{base}"), created=created, tags=())
+        for base, created in (("old", 1.0), ("new", 3.0), ("middle", 2.0))
+    ]
+    found = ImageIndex(images).of_cell(ground.id)
+    assert [image.id for image in found] == ["sha256:imagenew", "sha256:imagemiddle", "sha256:imageold"]
+
+
 def test_force(plan, done):
     assert decide(plan().images[1], "sha256:g", ImageIndex(done), force=True).reasons == ("forced",)
 

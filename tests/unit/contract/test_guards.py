@@ -333,3 +333,38 @@ def test_a_handler_that_something_else_can_reach_is_judged(check):
         SOURCE,
     )
     assert brief(contract) == [("aiter.older", 5, "import", "none", "missing-module", "error")]
+
+
+@pytest.mark.parametrize(
+    ("handler", "guard", "level"),
+    [("ImportError", "none", "error"), ("AttributeError", "none", "error"), ("TypeError", "swallowed", "info")],
+)
+def test_an_argument_that_does_not_fit_raises_a_type_error(check, handler, guard, level):
+    contract = check(
+        f"""\
+        from aiter.ops import there
+        try:
+            there(1, c=2)
+        except {handler}:
+            pass
+        """,
+        SOURCE,
+    )
+    assert brief(contract) == [("aiter.ops.there", 3, "import", guard, "bad-argument", level)]
+
+
+@pytest.mark.parametrize(
+    ("handler", "guard"), [("ModuleNotFoundError", "none"), ("ImportError", "swallowed"), ("AttributeError", "none")]
+)
+def test_a_name_that_is_missing_from_a_module_is_no_missing_module(check, handler, guard):
+    contract = check(
+        f"""\
+        try:
+            from aiter.ops import gone
+        except {handler}:
+            gone = None
+        """,
+        SOURCE,
+    )
+    level = "info" if guard == "swallowed" else "error"
+    assert brief(contract) == [("aiter.ops.gone", 2, "import", guard, "missing-name", level)]

@@ -47,6 +47,20 @@ def test_a_base_cell_comes_first_and_is_what_the_other_starts_from(load_matrix, 
 
 
 class TestDigest:
+    def test_the_content_of_a_program_that_a_recipe_mounts_is_an_input(self, image, tmp_path):
+        before = image()
+        programs = [one for one in before.inputs if one.kind == "file"]
+        assert programs
+        folder = tmp_path / "templates" / "files"
+        folder.mkdir(parents=True)
+        for program in programs:
+            (folder / program.name).write_text("another program\n")
+        after = image()
+        assert after.dockerfile == before.dockerfile
+        assert after.digest("sha256:1") != before.digest("sha256:1")
+        changed = {one.name for one in after.inputs if one not in before.inputs and one.kind == "file"}
+        assert changed == {one.name for one in programs}
+
     def test_same_inputs_same_digest(self, image):
         assert image().digest("sha256:1") == image().digest("sha256:1")
 
