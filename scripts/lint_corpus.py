@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rocmimg.lint import runner, service
 from rocmimg.lint.model import Finding, Level
-from rocmimg.report.lint import printable
+from rocmimg.terminal import harmless
 
 LEVELS = tuple(Level)
 
@@ -58,9 +58,9 @@ def show(finding: Finding, report: runner.Report, folder: Path) -> None:
     name = Path(finding.file)
     place = name.relative_to(folder) if name.is_relative_to(folder) else name
     also = f" (also {', '.join(map(str, finding.also))})" if finding.also else ""
-    print(f"\n[{finding.rule} {finding.level}] {place}:{finding.line}: {printable(finding.message)}{also}")
+    print(f"\n[{finding.rule} {finding.level}] {place}:{finding.line}: {harmless(finding.message)}{also}")
     for line in range(finding.line, min(finding.end_line, finding.line + 5) + 1):
-        print(f"  {line:5} | {printable(source.line_text(line))[:240]}")
+        print(f"  {line:5} | {harmless(source.line_text(line))[:240]}")
 
 
 if __name__ == "__main__":

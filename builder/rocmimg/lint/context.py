@@ -22,7 +22,8 @@ from rocmimg.lint.text import MappedText, Source
 from rocmimg.lint.waivers import Waiver, in_script, inline
 
 _NO_SHELL: Final = frozenset({".py", ".pl", ".rb", ".js", ".lua", ".php", ".fish", ".ps1", ".bat", ".R"})
-_ROCM: Final = re.compile(rb"rocm|\bhip|gfx\d|amdgpu", re.IGNORECASE)
+# USE_ROCM=0 speaks of ROCm to say no.
+_ROCM: Final = re.compile(rb"rocm(?!\w*=[\"']?(?:0|off|false|no)\b)|\bhip|gfx\d|amdgpu", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,7 @@ _COMPAT: Final = " --config-settings editable_mode=compat"
 class _Verdict:
     package: str
     evidence: Evidence
+    level: Level = Level.ERROR
 
 
 def _tree(file: LintFile, run: Run, cwd: str | None, word: Word) -> str | None:
@@ -71,7 +73,9 @@ def _verdict(file: LintFile, run: Run, tree: str, workdir: str, cloned: set[str]
     inner = "/".join(below[1:])
     if project is not None:
         known = project.shadowed and inner == project.folder
-        return _Verdict(package=package, evidence=Evidence.PROJECT) if known else None
+        # `python -m package.module` still finds the modules through the hook; `import package` alone is empty.
+        level = Level.WARNING if inner else Level.ERROR
+        return _Verdict(package=package, evidence=Evidence.PROJECT, level=level) if known else None
     local = file.in_context(run, tree)
     if local is not None and (result := shadowed(local, package)) is not None:
         return _Verdict(package=package, evidence=Evidence.CONTEXT) if result else None
@@ -79,15 +83,16 @@ def _verdict(file: LintFile, run: Run, tree: str, workdir: str, cloned: set[str]
     return _Verdict(package=package, evidence=Evidence.ASSUMED) if not inner and tree in cloned else None
 
 
-def _newest_setuptools(file: LintFile) -> bool:
-    """The file itself installs a setuptools of which `setup.py develop` is `pip install -e`."""
+def _develop_is_pip(file: LintFile, before: int) -> bool:
+    """The last install of setuptools before a place names a version of which `setup.py develop` is `pip install -e`."""
+    result = False
     for _, command in file.commands():
         pip = pip_install(command)
-        for need in pip.requirements if pip is not None else ():
-            if need.name == "setuptools" and need.specifiers is not None:
-                newest = pip is not None and pip.has("-U", "--upgrade") and not need.spec
-                return newest or not any(need.specifiers.contains(str(v)) for v in range(60, _DEVELOP_IS_PIP))
-    return False
+        for need in pip.requirements if pip is not None and command.start < before else ():
+            if need.name == "setuptools":
+                floors = re.findall(r"(?:==|>=|~=|>)\s*(\d+)", need.spec)
+                result = any(int(floor) >= _DEVELOP_IS_PIP for floor in floors)
+    return result
 
 
 def _old_pip(file: LintFile, run: Run, pip: PipInstall) -> bool:
@@ -102,18 +107,18 @@ def _old_pip(file: LintFile, run: Run, pip: PipInstall) -> bool:
     return not images or any(image.torch is not True and image.old_pip is not False for image in images)
 
 
-def _targets(command: Command, pip: PipInstall | None, develop: bool) -> list[Word]:
+def _targets(file: LintFile, command: Command, pip: PipInstall | None) -> list[Word]:
     if pip is not None:
         return [] if pip.compat else pip.editable
     values = command.values()
-    if develop and command.name.startswith("python") and values[:1] == ["setup.py"] and "develop" in values:
+    develop = "develop" in values and _develop_is_pip(file, command.start)
+    if develop and command.name.startswith("python") and values[:1] == ["setup.py"]:
         return [Word(value=".", start=command.start, end=command.end, literal=True)]
     return []
 
 
 def check(file: LintFile) -> Iterable[Hit]:
     cloned: set[str] = set()
-    develop = _newest_setuptools(file)
     for run, command in file.commands():
         operation = git(command)
         if operation is not None and operation.url is not None:
@@ -122,7 +127,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         hit = next(
             (
                 _hit(command, word, pip, verdict, workdir, named=named, old_pip=pip is None or _old_pip(file, run, pip))
-                for word in _targets(command, pip, develop)
+                for word in _targets(file, command, pip)
                 if (tree := _tree(file, run, command.cwd, word)) is not None
                 for workdir, named in _workdirs(file, run).items()
                 if (verdict := _verdict(file, run, tree, workdir, cloned)) is not None
@@ -158,6 +163,7 @@ def _hit(
         start=command.start,
         end=word.end,
         message=message,
+        level=verdict.level,
         evidence=verdict.evidence if known else Evidence.ASSUMED,
         edits=(Edit(start=at, end=at, text=_COMPAT),) if known and pip is not None and not old_pip else (),
     )

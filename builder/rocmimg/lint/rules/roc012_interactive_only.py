@@ -12,6 +12,11 @@ from rocmimg.lint.model import Hit, Level, Rule
 _FILES: Final = re.compile(
     r"(/etc/(bash\.bashrc|bashrc|profile|environment)|/etc/profile\.d/.*|.*/\.(bashrc|profile|bash_profile))$"
 )
+# Of use in an interactive shell only.
+_FOR_PEOPLE: Final = frozenset(
+    {"PS1", "PS2", "PROMPT_COMMAND", "HISTSIZE", "HISTFILE", "HISTCONTROL", "HISTFILESIZE", "LS_COLORS", "TERM"}
+    | {"EDITOR", "PAGER", "LESS", "COLORTERM", "debian_chroot", "force_color_prompt"}
+)
 _SETTING: Final = re.compile(r"(?:^|\\n|\n)\s*(?:export\s+)?([A-Za-z_]\w*)=")
 
 
@@ -26,7 +31,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         if target is None:
             continue
         text = command.input or "\n".join(command.values())
-        names = list(dict.fromkeys(_SETTING.findall(text)))
+        names = [name for name in dict.fromkeys(_SETTING.findall(text)) if name not in _FOR_PEOPLE]
         if final is not None:
             known = set.intersection(*(set(file.scopes.env(final, v)) for v in file.scopes.variants_of(final)))
             names = [name for name in names if name not in known]

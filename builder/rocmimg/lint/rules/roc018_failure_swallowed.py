@@ -14,6 +14,7 @@ from rocmimg.lint.tools import git, runs_input
 
 _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
+_GIT: Final = frozenset({"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"})
 _HOW: Final = {
     "true": "`|| true` hides its failure",
     "sequence": "without `set -e` its failure does not stop the script",
@@ -30,13 +31,12 @@ _NOTICE: Final = frozenset(
 
 
 def _noticed(run: Run, command: Command) -> bool:
-    """The next member of the pipe fails in its stead, or is a shell, of which ROC054 speaks."""
-    return command.lost == "pipe" and any(
-        other.pipeline == command.pipeline
-        and other.position == command.position + 1
-        and (other.name in _NOTICE or runs_input(other))
-        for other in run.script.commands
-    )
+    """The end of the pipe fails in its stead, or a member is a shell, of which ROC054 speaks."""
+    if command.lost != "pipe":
+        return False
+    members = [other for other in run.script.commands if other.pipeline == command.pipeline]
+    last = max(members, key=lambda other: other.position)
+    return last.name in _NOTICE or any(runs_input(other) for other in members if other.position > command.position)
 
 
 def _matters(command: Command) -> bool:
@@ -51,10 +51,11 @@ def _matters(command: Command) -> bool:
         return "install" in values
     operation = git(command)
     if operation is not None:
-        return operation.verb in {"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"}
+        undone = {"--abort", "--quit", "--skip", "--check"} & set(values)
+        return not undone and operation.verb in _GIT
     if name.startswith("python"):
         return bool(values) and values[0].endswith(".py")
-    return name == "patch" or _script(command)
+    return name == "patch" or (_script(command) and command.lost != "true")
 
 
 def _script(command: Command) -> bool:

@@ -63,6 +63,7 @@ class _Sources:
         self.clones: dict[tuple[int, str], tuple[Run, Command, Word | None]] = {}
         self.refs: dict[int, tuple[Run, Command, Word]] = {}
         self._last: dict[int, tuple[int, str]] = {}
+        self._fetched: dict[tuple[int, str] | None, tuple[Run, Command, Word]] = {}
 
     def clone(self, run: Run, operation: Git, path: str) -> None:
         key = (run.stage.index, posixpath.normpath(path))
@@ -87,14 +88,35 @@ class _Sources:
         command, ref = operation.command, operation.ref
         if ref is None or (operation.verb == "checkout" and "--" in command.values()):
             return
-        dormant = self.file.by_default(run, command) is False or self.file.resolve(run, ref) == ""
-        if dormant:
-            return  # the default build keeps what was cloned
         key = self._key(run, operation)
+        if self._keeps_default(run, command, ref, key):
+            return
+        if operation.verb == "fetch":
+            # What is fetched counts when FETCH_HEAD is checked out.
+            self._fetched[key] = (run, command, ref)
+            return
         if key is not None:
             self.clones.pop(key, None)
-        if ref.value not in {"FETCH_HEAD", "HEAD"}:
+        if ref.value == "FETCH_HEAD":
+            fetched = self._fetched.get(key)
+            if fetched is not None:
+                self.refs[fetched[2].start] = fetched
+        elif ref.value != "HEAD":
             self.refs[ref.start] = (run, command, ref)
+
+    def _keeps_default(self, run: Run, command: Command, ref: Word, key: tuple[int, str] | None) -> bool:
+        """The default build does not check this out: a test skips it, or the ref is empty by default."""
+        clone = self.clones.get(key) if key is not None else None
+        if clone is not None and self.file.by_default(clone[0], clone[1]) is False:
+            return False
+        if self.file.by_default(run, command) is False:
+            return True
+        names = [use.name for use in uses(ref.value)]
+        variant = self.file.scopes.variants_of(run.stage)[0]
+        declared = [self.file.scopes.binding(run.stage, run.instruction.index, name, variant) for name in names]
+        # Without any default the build argument must be given.
+        required = any(binding is not None and binding.pair.value is None for binding in declared)
+        return not required and self.file.resolve(run, ref) == ""
 
 
 def check(file: LintFile) -> Iterable[Hit]:

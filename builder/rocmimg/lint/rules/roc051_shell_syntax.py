@@ -21,12 +21,12 @@ def _bash() -> str | None:
 
 
 @cache
-def _refusal(script: bytes) -> str | None:
+def _refusal(script: bytes, *, extglob: bool = False) -> str | None:
     """What bash says against a script, without running it; empty when it accepts it, None when it cannot be asked."""
     bash = _bash()
     if bash is None:
         return None
-    argv = [bash, "--norc", "--noprofile", "-n"]
+    argv = [bash, "--norc", "--noprofile", *(("-O", "extglob") if extglob else ()), "-n"]
     try:
         result = subprocess.run(argv, input=script, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -66,8 +66,9 @@ def check(file: LintFile) -> Iterable[Hit]:
 
 
 def _hit(run: Run) -> Hit | None:
-    for text, _ in run.script.texts:
-        refusal = _refusal(text.data)
+    for text, shell in run.script.texts:
+        # `shopt` is not run here: its patterns are read as if it had been.
+        refusal = _refusal(text.data, extglob=b"extglob" in text.data or "extglob" in shell)
         if refusal:
             start, end = _place(run, text)
             return Hit(start=start, end=end, message=f"the shell does not read this: {refusal}")

@@ -7,6 +7,7 @@ and every byte keeps its place in the file.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,6 +28,8 @@ from rocmimg.lint.text import MappedText
 
 MAX_DEPTH: Final = 120
 _MAX_NESTING: Final = 6
+_EXTGLOB: Final = re.compile(rb"[?*+@!]\([^()\s'\"$]*\)")
+_ERREXIT: Final = re.compile(rb"\bset +(?:-\w*e|.*-o +errexit)")
 _HANDLERS: Final = {
     "ERROR": "_unchecked",
     "c_style_for_statement": "_loop",
@@ -102,6 +105,9 @@ class _Reader:
         state.errexit |= errexit
         state.pipefail |= pipefail
         tree = _parser().parse(self.text.data)
+        if tree.root_node.has_error and _EXTGLOB.search(self.text.data):
+            # The grammar does not know these patterns inside a word.
+            tree = _parser().parse(_EXTGLOB.sub(lambda match: b"x" * len(match[0]), self.text.data))
         for node, what in errors(tree.root_node):
             self.script.errors.append((self.text.origin(node.start_byte), self.text.origin(node.end_byte), what))
         self._sequence(tree.root_node.named_children, state, context or Context())
@@ -221,9 +227,12 @@ class _Reader:
         self._sequence(node.named_children, state, replace(context, condition=True))
 
     def _function(self, node: Node, state: State, context: Context) -> None:
+        # Called when the script has set its options, wherever in it they stand (often in `main`).
+        errexit = state.errexit or _ERREXIT.search(self.text.data) is not None
+        inner = replace(state, errexit=errexit, pipefail=state.pipefail or b"o pipefail" in self.text.data)
         for child in node.named_children:
             if child.type in {"compound_statement", "subshell"}:
-                self._subshell(child, state, replace(context, final=True))
+                self._subshell(child, inner, replace(context, final=True))
 
     def _assignments(self, node: Node, state: State, context: Context, *, exported: bool) -> None:
         nodes = [node] if node.type == "variable_assignment" else node.named_children
