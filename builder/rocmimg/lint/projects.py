@@ -68,6 +68,11 @@ GPU_SOURCES: Final = frozenset(
     | {"gsplat", "pytorch3d", "torch-cluster", "torch-scatter", "torch-sparse", "torch-spline-conv"}
 )
 
+# Their builds ask setuptools_scm for the version.
+SCM_USERS: Final = frozenset(
+    {"aiter", "atom", "mori", "sglang", "tilelang", "vllm", "vllm-omni", "flashinfer", "triton"}
+)
+
 # Checkouts whose setup.py compiles GPU code, and those whose setup.py does not.
 GPU_BUILDS: Final = frozenset(
     {"aiter", "apex", "causal-conv1d", "exllamav2", "fast-hadamard-transform", "flash-attention", "flash_attention"}

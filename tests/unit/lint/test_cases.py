@@ -175,6 +175,12 @@ SILENT = {
     "error page noticed": "RUN curl --retry 3 -sLo x.tgz https://a/x.tgz && tar xf x.tgz\n",
     "no driver": "RUN amdgpu-install -y --usecase=rocm,hip --no-dkms\n",
     "Debian with AMD's packages for Ubuntu": "FROM debian:12\nRUN echo 'deb https://repo.radeon.com/rocm/apt/7.0 jammy main' > /etc/apt/sources.list.d/rocm.list\n",
+    "status that is asked for": "RUN ./build.sh ; rc=$? ; if [ $rc -ne 0 ]; then exit $rc; fi\n",
+    "context of bake": "FROM wget AS rocm\nRUN true\nFROM deps\n",
+    "to the terminal": "RUN curl --retry 3 -o- -L https://a/version\n",
+    "host tool": "RUN cmake -S . -B b -DROCPROFSYS_USE_ROCM=ON\n",
+    "lock of uv": "COPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --extra rocm && uv pip install accelerate==1.0\n",
+    "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 

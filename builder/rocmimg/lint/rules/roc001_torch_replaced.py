@@ -122,6 +122,8 @@ def check(file: LintFile) -> Iterable[Hit]:
         if pip is None:
             if rocm and (hit := _foreign(file, run, command)):
                 yield hit
+            if locked_install(command) or conda_install(command):
+                torch.add(run.stage, known=False)
             continue
         install = _Install(run, pip)
         if rocm:
@@ -239,6 +241,8 @@ def _project(file: LintFile, install: _Install, tree: Word, state: bool | None) 
     text = file.context_text(install.run, f"{path}/pyproject.toml", install.command.cwd)
     if text is None:
         return None
+    if _ROCM.search(text):
+        return []  # it names its index itself
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -287,8 +291,8 @@ def _named(
             message = f"{where} requires one exact torch, and nothing holds the ROCm build"
             yield _at(need, message, Level.WARNING, known)
         elif need.name in NEEDS_TRITON and state:
-            message = f"{where} requires triton: the default index's build is installed over the one for ROCm"
-            yield _at(need, message, Level.WARNING, known)
+            message = f"{where} requires triton: where ROCm's has another name, the index's is installed over it"
+            yield _at(need, message, evidence=Evidence.ASSUMED)
         elif state is None:
             yield _at(need, f"{where} requires torch, and nothing holds a ROCm build", evidence=Evidence.ASSUMED)
 

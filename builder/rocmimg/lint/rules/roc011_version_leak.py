@@ -7,7 +7,8 @@ from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.installs import pip_install
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
+from rocmimg.lint.projects import SCM_USERS
 from rocmimg.lint.scope import Binding
 from rocmimg.lint.shell import Command
 
@@ -40,11 +41,14 @@ def check(file: LintFile) -> Iterable[Hit]:
             entry[1].append((project, file.source.line(command.start)))
     for binding, projects in users.values():
         if len(projects) > 1:
-            listed = ", ".join(f"{project.rpartition('/')[2] or project} (line {line})" for project, line in projects)
+            names = [project.rpartition("/")[2] or project for project, _ in projects]
+            listed = ", ".join(f"{name} (line {line})" for name, (_, line) in zip(names, projects, strict=True))
+            known = sum(any(part in SCM_USERS for part in project.split("/")) for project, _ in projects)
             yield Hit(
                 start=binding.pair.start,
                 end=binding.pair.end,
                 message=f"{_NAME} is in force while {len(projects)} projects are built: {listed}",
+                evidence=Evidence.PROJECT if known > 1 else Evidence.ASSUMED,
             )
 
 
@@ -68,12 +72,12 @@ RULE: Final = Rule(
     case="sglang#16367, sglang#17950, sglang#18076",
     bad=(
         "FROM rocm/pytorch:latest\nARG VERSION=1.2\nENV SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION\nWORKDIR /src\n"
-        "RUN cd alpha && pip install --no-deps .\nRUN cd beta && pip install --no-deps .\n"
+        "RUN cd aiter && pip install --no-deps .\nRUN cd mori && pip install --no-deps .\n"
     ),
     good=(
         "FROM rocm/pytorch:latest\nARG VERSION=1.2\nWORKDIR /src\n"
-        "RUN cd alpha && SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION pip install --no-deps .\n"
-        "RUN cd beta && pip install --no-deps .\n"
+        "RUN cd aiter && SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION pip install --no-deps .\n"
+        "RUN cd mori && pip install --no-deps .\n"
     ),
     check=check,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,7 @@ from rocmimg.lint.tools import git, runs_input
 
 _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
+_STATUS: Final = re.compile(rb"[\s;\\]*(?:\w+=[\"']?\$\?|(?:if )?\[+ *[\"']?\$\?)")
 _GIT: Final = frozenset({"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"})
 _HOW: Final = {
     "true": "`|| true` hides its failure",
@@ -37,6 +39,12 @@ def _noticed(run: Run, command: Command) -> bool:
     members = [other for other in run.script.commands if other.pipeline == command.pipeline]
     last = max(members, key=lambda other: other.position)
     return last.name in _NOTICE or any(runs_input(other) for other in members if other.position > command.position)
+
+
+def _asked_for(file: LintFile, command: Command) -> bool:
+    """The next words of the script ask for its status: ``rc=$?``."""
+    source, end = file.locate(command.end)
+    return _STATUS.match(source.data, end) is not None
 
 
 def _matters(command: Command) -> bool:
@@ -68,7 +76,9 @@ def _script(command: Command) -> bool:
 def check(file: LintFile) -> Iterable[Hit]:
     found: dict[tuple[int, str], list[tuple[Run, Command]]] = {}
     for run, command in file.commands():
-        if command.lost and not command.loop and _matters(command) and not _noticed(run, command):
+        if not command.lost or command.loop or not _matters(command):
+            continue
+        if not _noticed(run, command) and not _asked_for(file, command):
             found.setdefault((run.instruction.index, command.lost), []).append((run, command))
     for (_, how), places in found.items():
         first, *more = [command for _, command in places]

@@ -32,6 +32,7 @@ _HIP_SWITCH: Final = re.compile(
 )
 _NO_SWITCH: Final = re.compile(r"-D\w*(?:TEST|DOC|EXAMPLE|BENCH|INSTALL|STATIC|SHARED)\w*=", re.IGNORECASE)
 _MAKE_SWITCH: Final = re.compile(r"\w*(?:HIP|HIPBLAS|ROCM)\w*=(?:1|ON|on|yes|true)$")
+_KERNELS: Final = re.compile(r"HIP\w*(?::\w+)?=|(?:^|[\s-]D?)(?:USE|ENABLE|WITH|BUILD)_ROCM\w*(?::\w+)?=|hipcc")
 _ENV_SWITCH: Final = frozenset({"CMAKE_ARGS", "CMAKE_FLAGS", "SKBUILD_CMAKE_ARGS"})
 _NATIVE: Final = re.compile(r"Kokkos_ARCH_\w+|AMREX_AMD_ARCH|-DHIP_ARCH|gfx", re.IGNORECASE)
 
@@ -116,13 +117,16 @@ def check(file: LintFile) -> Iterable[Hit]:
                 end=command.end,
                 message=f"{what} gets no GPU arch from this file: it takes the base image's list, or asks for a GPU",
                 level=Level.WARNING,
-                evidence=Evidence.ASSUMED if listed and evidence is not Evidence.TEXT else evidence,
+                evidence=Evidence.ASSUMED if listed and evidence is Evidence.PROJECT else evidence,
             )
 
 
 def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] | None:
     if _switches(command):
-        return f"this {command.name} for HIP", Evidence.TEXT
+        # X_USE_ROCM of a tool for the host switches libraries on, no kernels.
+        words = [*command.values(), *_set(command)]
+        kernels = any(_KERNELS.search(word) for word in words)
+        return f"this {command.name} for HIP", Evidence.TEXT if kernels else Evidence.ASSUMED
     values = command.values()
     pip = pip_install(command)
     if pip is not None:

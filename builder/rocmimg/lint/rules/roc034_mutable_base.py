@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.images import Image
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
 
 _MOVING: Final = re.compile(r"(?i)(.*[-_.])?(latest|nightly|main|master|dev|devel|edge|base|stable|rolling|daily)$")
 
@@ -27,7 +28,10 @@ def check(file: LintFile) -> Iterable[Hit]:
             tag = image.rpartition("/")[2].partition(":")[2]
             if not tag or (_MOVING.fullmatch(tag) and not _VERSION.search(tag)):
                 what = f"the tag {tag} moves by intent" if tag else "without a tag it is `latest`"
-                yield Hit(start=stage.start.start, end=stage.start.end, message=f"{image}: {what}")
+                # A bare name may be a context of the build (`--build-context`, bake).
+                named = bool(tag) or "/" in image or Image(image).torch is False
+                evidence = Evidence.TEXT if named else Evidence.ASSUMED
+                yield Hit(start=stage.start.start, end=stage.start.end, message=f"{image}: {what}", evidence=evidence)
             else:
                 message = f"{image} has no digest: the tag can be pushed again"
                 yield Hit(start=stage.start.start, end=stage.start.end, message=message, level=Level.NOTE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
@@ -22,8 +23,9 @@ _NOTICE: Final = frozenset(
 
 
 def _saves(command: Command) -> bool:
-    if any(_SAVE.match(value) for value in command.values()):
-        return True
+    values = command.values()
+    if any(_SAVE.match(value) and not value.endswith("o-") for value in values):
+        return not any(pair in {("-o", "-"), ("--output", "-")} for pair in pairwise(values))
     return any(
         redirect.operator in {">", ">>"} and redirect.target.value != "/dev/null" for redirect in command.redirects
     )

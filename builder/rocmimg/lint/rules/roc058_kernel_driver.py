@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
 
 _PACKAGE: Final = re.compile(r"(amdgpu-dkms|amdgpu-dkms-firmware|rock-dkms|rock-dkms-firmware|amdgpu-pro)(?:[=:].*)?")
 _MANAGERS: Final = ("apt-get", "apt", "dnf", "yum", "microdnf", "zypper", "tdnf")
@@ -30,8 +30,8 @@ def check(file: LintFile) -> Iterable[Hit]:
             message = "amdgpu-install builds the kernel module here: a container uses the kernel of its host"
             yield Hit(start=command.start, end=command.end, message=message)
         elif "--usecase" in usecase:
-            message = "amdgpu-install without --no-dkms brings the kernel module with it"
-            yield Hit(start=command.start, end=command.end, message=message)
+            message = "amdgpu-install without --no-dkms may bring the kernel module with it"
+            yield Hit(start=command.start, end=command.end, message=message, evidence=Evidence.ASSUMED)
 
 
 RULE: Final = Rule(
