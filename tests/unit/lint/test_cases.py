@@ -181,6 +181,8 @@ SILENT = {
     "host tool": "RUN cmake -S . -B b -DROCPROFSYS_USE_ROCM=ON\n",
     "lock of uv": "COPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --extra rocm && uv pip install accelerate==1.0\n",
     "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",
+    "torch for the CPU": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install torch==2.0.0 --extra-index-url https://download.pytorch.org/whl/cpu\n",
+    "an image for both": "FROM ubuntu:24.04\nENV ROCM_PATH=/opt/rocm\nRUN apt-get install -y cuda-nvcc-13-1 libcublas-devel-13-1\n",
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 
@@ -341,6 +343,18 @@ FOUND: dict[str, tuple[str, str, str]] = {
 def test_a_fault_is_found_and_its_twin_is_silent(rule: str, bad: str, good: str) -> None:
     assert lines(bad, rule)
     assert not lines(good, rule)
+
+
+def test_a_here_document_with_a_space_is_not_one_for_the_engine() -> None:
+    found = [f for f in findings("FROM x\nRUN cat > /f << 'EOF'\n[a]\nb = 1\nEOF\n") if f.rule == "ROC050"]
+    assert [(f.line, f.also) for f in found] == [(3, (4, 5))]
+    assert "space" in found[0].message
+
+
+def test_a_pin_beside_another_ref_is_a_warning() -> None:
+    text = TORCH + f"ARG B_REF={SHA}\nRUN git clone https://a/b && cd b && git checkout $(cat /ref)\n"
+    assert loud(text, "ROC052") == [("ROC052", 3)]
+    assert [str(f.level) for f in findings(text) if f.rule == "ROC052"] == ["warning"]
 
 
 def test_an_assumption_is_a_note() -> None:

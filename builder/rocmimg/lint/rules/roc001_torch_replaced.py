@@ -25,6 +25,7 @@ from rocmimg.lint.syntax import Stage
 
 _ROCM: Final = re.compile(r"rocm|repo\.radeon|amd\.com|/gfx", re.IGNORECASE)
 _CUDA: Final = re.compile(r"[+/]cu\d{2,3}")
+_NVIDIA: Final = re.compile(r"nvidia|cuda")
 _INDEXES: Final = ("-i", "--index-url", "--default-index", "--index", "-f", "--find-links", "--torch-backend")
 _INDEX_VARIABLES: Final = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "PIP_FIND_LINKS")
 _HOLDS: Final = ("--no-deps", "-c", "--constraint", "--constraints", "--no-index", "--require-hashes", "--override")
@@ -117,7 +118,7 @@ def check(file: LintFile) -> Iterable[Hit]:
     for run, command in file.commands():
         if _other_backend(file, run, command):
             continue
-        rocm = file.for_rocm(run.stage)
+        rocm = file.for_rocm(run.stage) and not any(_NVIDIA.search(image.name) for image in file.images(run.stage))
         pip = pip_install(command)
         if pip is None:
             if rocm and (hit := _foreign(file, run, command)):
@@ -201,7 +202,10 @@ def _judge(file: LintFile, install: _Install, torch: _Torch) -> tuple[list[Hit],
     if _constrained(file, install):
         return [], False
     indexes = _indexes(file, install)
-    extra = [text for text in _extra(file, install) if _ROCM.search(text)]
+    named = _extra(file, install)
+    if any(re.search(r"/cpu\b", text) for text in named):
+        return [], False  # the build for the CPU is meant
+    extra = [text for text in named if _ROCM.search(text)]
     if indexes:
         if any(_ROCM.search(text) or "$" in text or "cpu" in text for text in indexes):
             return [], False

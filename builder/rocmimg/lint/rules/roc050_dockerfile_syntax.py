@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
 
+_SPACED: Final = re.compile(rb"<<-?[ \t]+[\"']?\w+[\"']?")
+
 
 def check(file: LintFile) -> Iterable[Hit]:
-    for problem in file.dockerfile.problems:
-        yield Hit(start=problem.start, end=problem.end, message=problem.message)
+    problems = file.dockerfile.problems
+    if problems:
+        # The first one says where it begins: what follows is often the rest of the same text.
+        first, *more = problems
+        message = first.message
+        if _SPACED.search(file.source.data[: first.start].rstrip().rpartition(b"\n")[2]):
+            message = "BuildKit reads no here-document with a space behind `<<`: the lines below are instructions to it"
+        yield Hit(start=first.start, end=first.end, message=message, more=tuple(problem.start for problem in more))
     if not file.dockerfile.problems and not file.dockerfile.stages:
         yield Hit(start=0, end=0, message="there is no FROM: no image comes out of this file")
 

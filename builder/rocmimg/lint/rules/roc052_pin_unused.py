@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from rocmimg.lint.context import LintFile
+from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.expand import uses
 from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.shell import Command
 from rocmimg.lint.tools import clone_folder, git
 
 _EXACT: Final = ("COMMIT", "SHA", "REF", "REVISION")
@@ -41,10 +42,27 @@ def check(file: LintFile) -> Iterable[Hit]:
             ]
             if pins and not used & set(pins):
                 message = f"{stem} is cloned, but its pin {pins[0]} is never checked out"
-                yield Hit(start=command.start, end=command.end, message=message)
+                other = _another_ref(run, command)
+                if other:
+                    message = f"{stem} has the pin {pins[0]}, which nothing reads: {other} is checked out"
+                yield Hit(
+                    start=command.start,
+                    end=command.end,
+                    message=message,
+                    level=Level.WARNING if other else Level.ERROR,
+                )
                 break
             if pins:
                 break
+
+
+def _another_ref(run: Run, clone: Command) -> str:
+    """The ref that the same RUN checks out after a clone."""
+    for command in run.script.commands:
+        operation = git(command)
+        if command.start > clone.start and operation is not None and operation.ref is not None:
+            return operation.ref.value
+    return ""
 
 
 RULE: Final = Rule(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from rocmimg.lint.context import LintFile
+from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.installs import pip_install
 from rocmimg.lint.model import Evidence, Hit, Level, Rule
 
@@ -19,12 +19,21 @@ _HARMLESS: Final = frozenset({"pynvml", "nvidia-ml-py", "nvidia-modelopt", "nvtx
 _SYSTEM: Final = re.compile(r"(?:cuda-toolkit|cuda-\d.*|nvidia-cuda-toolkit|libcudnn\d.*|libnccl\d?.*|libcublas.*)")
 
 
+def _both(file: LintFile, run: Run) -> bool:
+    """The stage has CUDA's compiler as well: an image for both is meant."""
+    return any(
+        re.search(rb"\bcuda-(?:nvcc|compiler|toolkit)|\bnvcc\b", file.source.data[i.start : i.end])
+        for stage in file.scopes.lineage(run.stage, file.scopes.variants_of(run.stage)[0])
+        for i in stage.instructions
+    )
+
+
 def check(file: LintFile) -> Iterable[Hit]:
     for run, command in file.commands():
         images = file.images(run.stage)
         if not file.for_rocm(run.stage) or any("nvidia" in i.name or "cuda" in i.name for i in images):
             continue
-        if file.by_default(run, command) is not True:
+        if file.by_default(run, command) is not True or _both(file, run):
             continue
         pip = pip_install(command)
         found = [(need.name, need.word) for need in pip.requirements if _NAME.fullmatch(need.name)] if pip else []
