@@ -58,6 +58,8 @@ class LintFile:
         self.build_context = build_context
         self._scripts: dict[str, tuple[int, Source]] = {}
         self._next = len(self.source.data) + 1
+        self._assigned: dict[int, dict[str, list[shell.Assignment]]] = {}
+        self._default: dict[int, bool | None] = {}
         self._places: dict[int, list[Copied]] = {}
         self._for_rocm: dict[int, bool] = {}
 
@@ -225,9 +227,11 @@ class LintFile:
         """What a variable of a script is worth: set by the script itself, or by ARG and ENV before it."""
         chosen = variant or self.scopes.variants_of(run.stage)[0]
         outer = self.scopes.lookup(run.stage, run.instruction.index, chosen, defaults=defaults)
-        own: dict[str, list[shell.Assignment]] = {}
-        for assignment in run.script.assignments:
-            own.setdefault(assignment.name, []).append(assignment)
+        own = self._assigned.get(run.instruction.index)
+        if own is None:
+            own = self._assigned[run.instruction.index] = {}
+            for assignment in run.script.assignments:
+                own.setdefault(assignment.name, []).append(assignment)
 
         def find(name: str, seen: frozenset[str] = frozenset()) -> str | None:
             assigned = own.get(name)
@@ -257,8 +261,12 @@ class LintFile:
         """Whether a command runs when no build argument is passed; None where nobody can tell."""
         if not command.guards:
             return True
-        results = [shell.holds(guard, self.lookup(run)) for guard in command.guards]
-        return False if False in results else None if None in results else True
+        key = id(command)  # it lives as long as its run
+        if key not in self._default:
+            lookup = self.lookup(run)
+            results = [shell.holds(guard, lookup) for guard in command.guards]
+            self._default[key] = False if False in results else None if None in results else True
+        return self._default[key]
 
     def live_variants(self, run: Run, command: shell.Command) -> list[Variant]:
         """The variants in which a command may run."""

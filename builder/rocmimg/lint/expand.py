@@ -34,6 +34,8 @@ class Use:
 def uses(text: str) -> list[Use]:
     """Variables in a Dockerfile value or a shell word, those inside default values included."""
     found: list[Use] = []
+    if "$" not in text:
+        return found
     for match in _VARIABLE.finditer(text):
         if match.start() and text[match.start() - 1] == "\\":
             continue

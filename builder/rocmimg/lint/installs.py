@@ -13,6 +13,7 @@ from rocmimg.lint.shell import Command, Word
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
+_CANDIDATE: Final = re.compile(r"pip|PIP|^uv$|^python|^pypy")
 _PIP: Final = re.compile(r"pip[\d.]*$")
 _PYTHON: Final = re.compile(r"(python|pypy)([\d.]*|\$\{?\w+\}?)$")
 _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
@@ -126,8 +127,10 @@ def requirement(word: Word) -> Requirement:
 
 def pip_install(command: Command) -> PipInstall | None:
     """The install that a command is, or None."""
-    words = list(command.words)
     name = command.name
+    if not _CANDIDATE.search(name):
+        return None
+    words = list(command.words)
     if _PYTHON.match(name) and words and words[0].value == "-m":
         if len(words) < 2 or words[1].value not in {"pip", "uv"}:  # noqa: PLR2004
             return None

@@ -183,6 +183,7 @@ SILENT = {
     "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",
     "torch for the CPU": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install torch==2.0.0 --extra-index-url https://download.pytorch.org/whl/cpu\n",
     "an image for both": "FROM ubuntu:24.04\nENV ROCM_PATH=/opt/rocm\nRUN apt-get install -y cuda-nvcc-13-1 libcublas-devel-13-1\n",
+    "component of a package pool": "RUN curl -fO --retry 3 http://deb.debian.org/debian/pool/main/m/a/libx_3.0.1-3_amd64.deb\n",
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 

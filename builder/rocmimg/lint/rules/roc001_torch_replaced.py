@@ -116,10 +116,12 @@ def check(file: LintFile) -> Iterable[Hit]:
     torch = _Torch(file)
     open_places: list[tuple[Command, int]] = []
     for run, command in file.commands():
+        pip = pip_install(command)
+        if pip is None and command.name not in _OTHER_INSTALLERS:
+            continue
         if _other_backend(file, run, command):
             continue
         rocm = file.for_rocm(run.stage) and not any(_NVIDIA.search(image.name) for image in file.images(run.stage))
-        pip = pip_install(command)
         if pip is None:
             if rocm and (hit := _foreign(file, run, command)):
                 yield hit
@@ -342,6 +344,7 @@ def _foreign(file: LintFile, run: Run, command: Command) -> Hit | None:
     return Hit(start=command.start, end=command.end, message=message, evidence=Evidence.ASSUMED)
 
 
+_OTHER_INSTALLERS: Final = frozenset({"conda", "mamba", "micromamba", "uv", "poetry", "pdm", "pipenv", "pixi"})
 _CONDA: Final = frozenset({"pytorch", "torch", "torchvision", "torchaudio", "pytorch-cuda"})
 
 RULE: Final = Rule(

@@ -33,6 +33,7 @@ _HIP_SWITCH: Final = re.compile(
 _NO_SWITCH: Final = re.compile(r"-D\w*(?:TEST|DOC|EXAMPLE|BENCH|INSTALL|STATIC|SHARED)\w*=", re.IGNORECASE)
 _MAKE_SWITCH: Final = re.compile(r"\w*(?:HIP|HIPBLAS|ROCM)\w*=(?:1|ON|on|yes|true)$")
 _KERNELS: Final = re.compile(r"HIP\w*(?::\w+)?=|(?:^|[\s-]D?)(?:USE|ENABLE|WITH|BUILD)_ROCM\w*(?::\w+)?=|hipcc")
+_BUILDER: Final = re.compile(r"hipcc|(amd)?clang|c?cmake|g?make$|python|pip|uv$|\$")
 _ENV_SWITCH: Final = frozenset({"CMAKE_ARGS", "CMAKE_FLAGS", "SKBUILD_CMAKE_ARGS"})
 _NATIVE: Final = re.compile(r"Kokkos_ARCH_\w+|AMREX_AMD_ARCH|-DHIP_ARCH|gfx", re.IGNORECASE)
 
@@ -102,7 +103,9 @@ def check(file: LintFile) -> Iterable[Hit]:
     if not file.is_rocm:
         return
     for run, command in file.commands():
-        if not file.for_rocm(run.stage) or file.by_default(run, command) is False:
+        if not _BUILDER.match(command.name) or not file.for_rocm(run.stage):
+            continue
+        if file.by_default(run, command) is False:
             continue
         if _compiles(command):
             if not _given(file, run, command):

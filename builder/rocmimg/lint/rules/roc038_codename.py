@@ -13,6 +13,9 @@ from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.scope import Variant
 from rocmimg.lint.shell import Command
 
+_WRITERS: Final = frozenset(
+    {"tee", "cat", "sponge", "curl", "wget", "add-apt-repository", "apt-get", "apt", "dpkg", "gdebi"}
+)
 _LISTS: Final = "/etc/apt/sources.list"
 _SOURCE: Final = re.compile(r"\bdeb(?:-src)?\s|Suites:|ppa:|^deb\b", re.MULTILINE)
 _REPOSITORY_PACKAGE: Final = re.compile(r"://\S+/\S+\.deb$")
@@ -37,6 +40,8 @@ def _written(file: LintFile, run: Run, command: Command, variant: Variant) -> st
 
 def check(file: LintFile) -> Iterable[Hit]:
     for run, command in file.commands():
+        if command.name not in _WRITERS and not command.redirects:
+            continue
         wrong: dict[tuple[str, str], list[str]] = {}
         for variant in file.live_variants(run, command):
             has = Image(file.scopes.base_image(run.stage, variant) or "").codename

@@ -18,10 +18,12 @@ _LOOSE: Final = ("TAG", "BRANCH")
 
 def check(file: LintFile) -> Iterable[Hit]:
     used: set[str] = set()
-    for run, command in file.commands():
-        words = [] if command.name in {"echo", "printf"} else [*command.words, *(a.value for a in command.assignments)]
-        used.update(use.name for word in words for use in uses(word.value))
-        used.update(use.name for a in run.script.assignments for use in uses(a.value.value))
+    for run in file.runs:
+        words = [a.value for a in run.script.assignments]
+        for command in run.script.commands:
+            if command.name not in {"echo", "printf"}:
+                words += [*command.words, *(a.value for a in command.assignments)]
+        used.update(use.name for word in words if not word.literal for use in uses(word.value))
     for instruction in file.dockerfile.instructions:
         values = [pair.value or "" for pair in instruction.pairs] + list(instruction.words)
         used.update(use.name for value in values for use in uses(value))

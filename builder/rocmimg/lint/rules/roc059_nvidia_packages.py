@@ -30,15 +30,14 @@ def _both(file: LintFile, run: Run) -> bool:
 
 def check(file: LintFile) -> Iterable[Hit]:
     for run, command in file.commands():
-        images = file.images(run.stage)
-        if not file.for_rocm(run.stage) or any("nvidia" in i.name or "cuda" in i.name for i in images):
-            continue
-        if file.by_default(run, command) is not True or _both(file, run):
-            continue
         pip = pip_install(command)
         found = [(need.name, need.word) for need in pip.requirements if _NAME.fullmatch(need.name)] if pip else []
         if command.name in {"apt-get", "apt", "dnf", "yum"} and "install" in command.values():
             found = [(word.value, word) for word in command.words if _SYSTEM.fullmatch(word.value)]
+        if not found or not file.for_rocm(run.stage) or file.by_default(run, command) is not True or _both(file, run):
+            continue
+        if any("nvidia" in image.name or "cuda" in image.name for image in file.images(run.stage)):
+            continue
         sure = [(name, word) for name, word in found if name not in _HARMLESS]
         for chosen, evidence in ((sure, Evidence.TEXT), ([f for f in found if f not in sure], Evidence.ASSUMED)):
             if chosen:

@@ -10,7 +10,7 @@ from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
 
 _MOVING: Final = re.compile(
-    r"://\S*?/(latest|nightly|nightlies|current|stable|master|main)/(?!download/)\S*?[^/\s]*\d+\.\d+(?:\.\d+)+[^/\s]*"
+    r"://\S*?/(latest|nightly|nightlies|current)/(?!download/)\S*?[^/\s]*\d+\.\d+(?:\.\d+)+[^/\s]*"
     r"\.(?:deb|rpm|run|tar\.\w+|tgz|zip|whl|sh|bin|exe|AppImage)$"
 )
 

@@ -14,6 +14,7 @@ from rocmimg.lint.text import Builder, MappedText
 
 _PREFIX: Final = "/dev/heredoc/"
 _OPERATOR: Final = re.compile(rb"<<(-?)[ \t]*((?:[^\s;&|<>()'\"\\`]|\\.|'[^'\n]*'|\"[^\"\n]*\")+)")
+_SPECIAL: Final = re.compile(rb"[\\'\"#(<\n)]")
 _QUOTES: Final = re.compile(rb"['\"\\]")
 
 
@@ -84,7 +85,8 @@ class _Scanner:
             return self._operator(position)
         if char == b"\n" and self.pending:
             return self._bodies(position + 1)
-        return position + 1
+        following = _SPECIAL.search(data, position + 1)
+        return following.start() if following is not None else len(data)
 
     def _behind(self, quote: bytes, position: int) -> int:
         close = self.data.find(quote, position)
