@@ -1,4 +1,4 @@
-"""How fast the linter is: against hadolint in the same run, and against its own time on a smaller file.
+"""How fast the linter is: a folder, one file and a file of four lines against hadolint in the same run, and its growth.
 
 Needs hadolint beside the Python that runs, or on PATH (dependency group dev).
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from measure import ROCMIMG, in_turn
 
 RUNS = 5
+FILES = 60
+SMALL = 'FROM ubuntu:24.04\nRUN apt-get update && apt-get install -y hipcc\nRUN hipcc --version\nCMD ["hipcc"]\n'
 HEAD = """\
 ARG GPU_ARCH=gfx950
 FROM rocm/pytorch:rocm7.2_ubuntu22.04 AS gfx942
@@ -82,21 +84,36 @@ def main() -> int:
     if hadolint is None:
         print("lint: not run: hadolint is not installed (dependency group dev)")
         return 1
-    lint = [*ROCMIMG, "lint", "--no-external"]
+    lint = [*ROCMIMG, "lint"]
     with tempfile.TemporaryDirectory() as name:
         files = {lines: Path(name, f"{lines}.Dockerfile") for lines in (850, 3400, 13600)}
         for lines, path in files.items():
             path.write_text(sample(lines))
+        folder = Path(name, "folder")
+        folder.mkdir()
+        many = [folder / f"{number}.Dockerfile" for number in range(FILES)]
+        for number, path in enumerate(many):
+            path.write_text(sample(60 + 60 * (number % 5)))
+        small = Path(name, "small.Dockerfile")
+        small.write_text(SMALL)
         commands = {
             "rocmimg lint --explain (start only)": [*ROCMIMG, "lint", "--explain", "ROC009"],
+            "rocmimg lint, 4 lines": [*lint, str(small)],
             **{f"rocmimg lint, {lines} lines": [*lint, str(path)] for lines, path in files.items()},
             "hadolint, 850 lines": [hadolint, "--no-fail", str(files[850])],
+            f"rocmimg lint, {FILES} files": [*lint, str(folder)],
+            f"hadolint, {FILES} files": [hadolint, "--no-fail", *map(str, many)],
         }
         took = in_turn(commands, RUNS)
     ours, theirs = took["rocmimg lint, 850 lines"], took["hadolint, 850 lines"]
     start = took["rocmimg lint --explain (start only)"]
     growth = (took["rocmimg lint, 13600 lines"] - start) / (took["rocmimg lint, 3400 lines"] - start)
-    print(f"lint: {ours / theirs:.2f} times hadolint's time; four times the lines take {growth:.2f} times the time")
+    print(f"lint: a file of 4 lines {took['rocmimg lint, 4 lines']:.2f} s")
+    faster = took[f"hadolint, {FILES} files"] / took[f"rocmimg lint, {FILES} files"]
+    print(f"lint: {FILES} files {faster:.1f} times as fast as hadolint")
+    print(
+        f"lint: {ours / theirs:.2f} times hadolint's time on one; four times the lines take {growth:.2f} times the time"
+    )
     return 0
 
 

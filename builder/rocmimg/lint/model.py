@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -92,5 +92,7 @@ class Rule:
     bad: str
     good: str
     check: Callable[[LintFile], Iterable[Hit]]
+    prepare: Callable[[Sequence[LintFile]], None] | None = None
+    """Asked once with all files before `check`."""
     replaces: tuple[str, ...] = field(default=())
     """Rules of hadolint or shellcheck that say the same about the same line."""

@@ -105,6 +105,7 @@ def lint(
         for name, data in contents.items()
     ]
     _link_siblings(files)
+    _prepare(files, chosen, debug=debug)
     found = [finding for file in files for finding in _findings(file, chosen, debug=debug)]
     # A script that two Dockerfiles start is read with each of them.
     found = list({(f.rule, f.file, f.line, f.column, f.message): f for f in found}.values())
@@ -144,6 +145,17 @@ def _link_siblings(files: list[LintFile]) -> None:
     for group in groups.values():
         for file in group:
             file.siblings = tuple(other for other in group if other is not file)
+
+
+def _prepare(files: list[LintFile], rules: tuple[Rule, ...], *, debug: bool) -> None:
+    for rule in rules:
+        if rule.prepare is None:
+            continue
+        try:
+            rule.prepare(files)
+        except Exception:  # its check says so, file by file
+            if debug:
+                raise
 
 
 def _findings(file: LintFile, rules: tuple[Rule, ...], *, debug: bool) -> list[Finding]:

@@ -178,3 +178,89 @@ def test_sarif_names_files_as_uris(capsys: pytest.CaptureFixture[str], repositor
         place = result["locations"][0]["physicalLocation"]
         assert (place["artifactLocation"]["uri"], place["artifactLocation"].get("uriBaseId")) == (uri, base)
         assert place["region"] == {"startLine": 3, "startColumn": 3, "endLine": 3, "endColumn": 28}
+
+
+PYTHON = {
+    "flat": ({"thing/setup.py": "setup(packages=['thing'])", "thing/thing/__init__.py": ""}, "error"),
+    "flat by pyproject": (
+        {"thing/pyproject.toml": "[project]\nname='thing'\n", "thing/thing/__init__.py": ""},
+        "error",
+    ),
+    "where is the root": (
+        {
+            "thing/pyproject.toml": "[tool.setuptools.packages.find]\nwhere = ['.']\n",
+            "thing/thing/__init__.py": "",
+        },
+        "error",
+    ),
+    "src": ({"thing/setup.py": "setup(package_dir={'': 'src'})", "thing/src/thing/__init__.py": ""}, ""),
+    "src by pyproject": (
+        {
+            "thing/pyproject.toml": "[tool.setuptools.packages.find]\nwhere = ['src']\n",
+            "thing/src/thing/__init__.py": "",
+        },
+        "",
+    ),
+    "package_dir": ({"thing/setup.py": 'setup(package_dir={"": "."})', "thing/thing/__init__.py": ""}, ""),
+    "package_dir in a variable": ({"thing/setup.py": "setup(package_dir=where)", "thing/thing/__init__.py": ""}, ""),
+    "package-dir": (
+        {"thing/pyproject.toml": '[tool.setuptools.package-dir]\n"" = "."\n', "thing/thing/__init__.py": ""},
+        "",
+    ),
+    "setup.cfg": (
+        {
+            "thing/setup.py": "setup()",
+            "thing/setup.cfg": "[options]\npackage_dir =\n  =.\n",
+            "thing/thing/__init__.py": "",
+        },
+        "",
+    ),
+    **{
+        backend: (
+            {"thing/pyproject.toml": f'[build-system]\nbuild-backend = "{backend}"\n', "thing/thing/__init__.py": ""},
+            "",
+        )
+        for backend in ("hatchling.build", "scikit_build_core.build", "mesonpy", "poetry.core.masonry.api", "maturin")
+    },
+    "another name": ({"thing/setup.py": "setup(packages=['other'])", "thing/other/__init__.py": ""}, ""),
+    "nothing to read": ({"thing/README": ""}, ""),
+}
+
+
+@pytest.mark.parametrize(("files", "level"), PYTHON.values(), ids=PYTHON)
+@pytest.mark.parametrize("install", ["cd thing && pip install --no-deps -e .", "pip install --no-deps -e ./thing"])
+def test_the_layout_of_a_local_checkout_decides(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str], level: str, install: str
+) -> None:
+    for name, text in files.items():
+        write(name, text)
+    write("docker/Dockerfile", f"FROM rocm/pytorch:rocm7.2\nWORKDIR /app\nCOPY thing thing\nRUN {install}\n")
+    capsys.readouterr()
+    run(["lint", "--json", "docker/Dockerfile"])
+    found = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["rule"] == "ROC009"]
+    assert [f["level"] for f in found] == ([level] if level else [])
+    assert all(f["evidence"] == "files of the build context" for f in found)
+
+
+REQUIREMENTS = {
+    "torch": ("numpy\ntorch==2.9\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", ["error"]),
+    "needs torch": ("accelerate>=1\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", ["error"]),
+    "over the base's": ("torch>=2.9\n", "FROM rocm/pytorch:rocm7.2\n", ["warning"]),
+    "nothing of the kind": ("numpy\n# torch\nrequests\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", []),
+    "its own index": ("--index-url https://x/rocm7.2\ntorch==2.9\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", []),
+    "satisfied": ("accelerate>=1\n", "FROM rocm/pytorch:rocm7.2\n", []),
+}
+
+
+@pytest.mark.parametrize(("text", "base", "levels"), REQUIREMENTS.values(), ids=REQUIREMENTS)
+def test_requirements_of_the_context_are_read(
+    capsys: pytest.CaptureFixture[str], text: str, base: str, levels: list[str]
+) -> None:
+    write("requirements.txt", text)
+    write(
+        "Dockerfile",
+        base + "WORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\n",
+    )
+    run(["lint", "--json", "Dockerfile"])
+    found = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["rule"] == "ROC001"]
+    assert [f["level"] for f in found] == levels

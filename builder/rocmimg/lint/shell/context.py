@@ -28,4 +28,3 @@ class Context:
     position: int = 0
     left: bool = False
     """Left of && or ||: errexit does not look at it."""
-    depth: int = 0

@@ -28,6 +28,7 @@ from rocmimg.lint.text import MappedText
 
 MAX_DEPTH: Final = 120
 _MAX_NESTING: Final = 6
+_SUBSTITUTION: Final = re.compile(rb"\$\(|`|[<>]\(")
 _EXTGLOB: Final = re.compile(rb"[?*+@!]\([^()\s'\"$]*\)")
 _ERREXIT: Final = re.compile(rb"\bset +(?:-\w*e|.*-o +errexit)")
 _HANDLERS: Final = {
@@ -78,7 +79,7 @@ def read(
 ) -> Script:
     """Read a script; `interpreter` is the shell with its options (``/bin/bash -o pipefail -c``)."""
     script = Script()
-    _Reader(script, around, nesting=0).run(text, interpreter, State(cwd))
+    _Reader(script, around, nesting=0, depth=0).run(text, interpreter, State(cwd))
     return script
 
 
@@ -88,12 +89,13 @@ def _decides(guard: Condition) -> bool:
 
 
 class _Reader:
-    def __init__(self, script: Script, around: Surroundings, nesting: int) -> None:
+    def __init__(self, script: Script, around: Surroundings, *, nesting: int, depth: int) -> None:
         self.script = script
         self.around = around
         self.heredocs: tuple[Heredoc, ...] = ()
         self.conditions: dict[int, Condition] = {}
         self.nesting = nesting
+        self.depth = depth
         self.text = MappedText.of(b"", 0)
         self.words = Words(self.text)
 
@@ -116,14 +118,16 @@ class _Reader:
 
     def _sequence(self, nodes: list[Node], state: State, context: Context) -> None:
         live = [node for node in nodes if node.type != "comment"]
-        for index, node in enumerate(live):
-            last = index == len(live) - 1
-            self._node(node, state, context if last else replace(context, final=False))
+        before = replace(context, final=False) if len(live) > 1 and context.final else context
+        for node in live[:-1]:
+            self._node(node, state, before)
+        if live:
+            self._node(live[-1], state, context)
 
     def _node(self, node: Node, state: State, context: Context) -> None:
-        if context.depth > MAX_DEPTH:
+        if self.depth > MAX_DEPTH:
             return
-        context = replace(context, depth=context.depth + 1)
+        self.depth += 1
         if context.tail and node.type not in {"list", "pipeline", "redirected_statement"}:
             context = replace(context, redirects=(*context.redirects, *context.tail), tail=())
         if node.type == "declaration_command":
@@ -133,6 +137,7 @@ class _Reader:
             self._assignments(node, state, context, exported=False)
         else:
             getattr(self, _HANDLERS.get(node.type, "_substitutions"))(node, state, context)
+        self.depth -= 1
 
     def _list(self, node: Node, state: State, context: Context) -> None:
         left, right = node.named_children[0], node.named_children[-1]
@@ -251,7 +256,9 @@ class _Reader:
 
     def _substitutions(self, node: Node, state: State, context: Context) -> None:
         """Commands inside ``$(...)`` and ``<(...)`` anywhere below a node."""
-        stack = [(node, context.depth)]
+        if not node.named_child_count or not _SUBSTITUTION.search(node.text or b""):
+            return
+        stack = [(node, self.depth)]
         while stack:
             current, depth = stack.pop()
             if depth > MAX_DEPTH:
@@ -259,7 +266,6 @@ class _Reader:
             if current.type in {"command_substitution", "process_substitution"}:
                 inner = replace(
                     context,
-                    depth=depth + 1,
                     condition=True,
                     redirects=(),
                     tail=(),
@@ -270,7 +276,9 @@ class _Reader:
                     lost="",
                 )
                 inner_state = replace(state, variables=dict(state.variables))
+                outer, self.depth = self.depth, depth + 1
                 self._sequence(current.named_children, inner_state, inner)
+                self.depth = outer
                 continue
             if current.named_child_count:
                 stack.extend((child, depth + 1) for child in reversed(current.named_children))
@@ -358,7 +366,7 @@ class _Reader:
     def _nested(self, text: MappedText, shell: tuple[str, ...], state: State, context: Context) -> None:
         if self.nesting >= _MAX_NESTING:
             return
-        reader = _Reader(self.script, self.around, self.nesting + 1)
+        reader = _Reader(self.script, self.around, nesting=self.nesting + 1, depth=self.depth)
         inner = State(state.cwd)
         # What the outer shell does with the status of the whole script holds for its last command only.
         outer = Context(
@@ -367,6 +375,5 @@ class _Reader:
             lost=context.lost,
             condition=context.condition,
             final=context.final or state.errexit,
-            depth=context.depth,
         )
         reader.run(text, shell, inner, context=outer)
