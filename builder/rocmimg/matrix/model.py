@@ -119,6 +119,7 @@ class Base(Model):
     image: ImageRef = ""
     """An image of a registry, or one that the engine already has."""
     rootfs: Rootfs | None = None
+    """Made from Debian's packages on this machine, where no image is to be pulled."""
     cell: str = ""
     """A cell of this matrix: its id, or a target that has a cell for the same arch."""
     apt: tuple[AptPackage, ...] = ()
@@ -137,7 +138,9 @@ class Component(Model):
     uses: Name = ""
     """The recipe; the component's own name when empty."""
     enabled: bool = True
+    """False leaves it out, for instance in a variant."""
     repo: PublicUrl = ""
+    """URL of its repository, without a password: it stays in the image's history."""
     ref: GitRef = ""
     """Branch, tag or commit of ``repo``. ``{version}`` is the image's version: one value then names both."""
     source: Annotated[
@@ -188,10 +191,15 @@ class Network(Model):
     ca_bundle: str = ""
     """PEM file on this machine, for networks that intercept TLS."""
     http_proxy: GitUrl = ""
+    """Proxy for http."""
     https_proxy: GitUrl = ""
+    """Proxy for https."""
     no_proxy: Text = ""
+    """Hosts that are reached without the proxies, with commas between them."""
     pip_index_url: GitUrl = ""
+    """The package index, in place of pip's own; it may hold a password."""
     pip_extra_index_urls: tuple[GitUrl, ...] = ()
+    """Indexes that pip looks in as well."""
     apt_mirror: GitUrl = ""
     """Replaces the host of Debian's and Ubuntu's own package sources."""
     git_mirrors: Annotated[Mapping[GitUrl, Mirror], AfterValidator(_same_end)] = {}
@@ -207,6 +215,7 @@ class Waiver(Model):
     path: str = ""
     """Pattern of the paths in the image that it is for, as a shell reads it; without one, all that the check finds."""
     reason: str = Field(min_length=1)
+    """Why the failure is accepted; shown with the result."""
     until: Annotated[str, AfterValidator(_iso_date)]
     """The last day, as YYYY-MM-DD; from the next day on the failure counts again."""
 
@@ -227,6 +236,7 @@ class Checks(Model):
     conditions: tuple[Literal["restricted"], ...] = ()
     """Conditions that the image must run under too: `restricted` is an unknown user id on a read-only root."""
     waivers: tuple[Waiver, ...] = Field(default=(), json_schema_extra=APPEND)
+    """Failures that are known and accepted, each until a date."""
 
 
 class Release(Model):
@@ -251,6 +261,7 @@ class Runners(Model):
     check: tuple[str, ...] = ("ubuntu-latest",)
     """For what needs no engine: checks before the build, and promotion."""
     build: tuple[str, ...] = ("self-hosted", "docker")
+    """Machines with a container engine, which build and check without a GPU."""
     gpu: tuple[str, ...] = ("self-hosted", "{arch}")
     """Machines with a GPU of the cell."""
     gpu_archs: tuple[str, ...] = ()
@@ -261,10 +272,12 @@ class CellConfig(Model):
     """One cell, after the cascade: defaults, the chain of `extends`, variant, arch, command line."""
 
     description: str = ""
+    """One line about the image; the label org.opencontainers.image.description."""
     base: Base = Field(json_schema_extra=REPLACE)
     flags: Mapping[str, bool | int | str] = {}
     """Build flags; which ones there are is said by the recipes of the target's components."""
     components: Mapping[Name, Component] = {}
+    """What is built or installed into the image: name -> how."""
     env: Mapping[EnvName, Text] = {}
     """Runtime environment of the image."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)
@@ -282,8 +295,11 @@ class CellConfig(Model):
     workdir: AbsolutePath = "/workspace"
     """WORKDIR of the image and parent of all checkouts."""
     user: Annotated[str, _matches(re.compile(r"[a-z0-9_][a-z0-9_:-]*"), "a user", required=True)] = "root"
+    """USER of the image, as NAME, UID or either with a group."""
     entrypoint: tuple[str, ...] = ()
+    """ENTRYPOINT of the image, in exec form."""
     command: tuple[str, ...] = ("/bin/bash",)
+    """CMD of the image, in exec form."""
     source_url: PublicUrl = ""
     """Where the image's recipe lives; the label org.opencontainers.image.source."""
     registry: ImageRef = ""
@@ -291,15 +307,21 @@ class CellConfig(Model):
     image: ImageRef = "rocmimg"
     """Repository name."""
     version: Text = "dev"
+    """What is released: in tags, in a label, and wherever a `ref` is {version}."""
     tags: tuple[str, ...] = ("{version}-{target}-{alias}{variant_suffix}",)
     """Immutable tags. Fields: version, target, arch, alias, variant, variant_suffix."""
     aliases: tuple[str, ...] = ()
     """Moving tags, set by promotion only. Fields as in ``tags``."""
     labels: Mapping[str, Text] = {}
+    """Labels of the image besides those that every image has."""
     network: Network = Network()
+    """How the build reaches the world; nothing of it stays in the image."""
     checks: Checks = Checks()
+    """Checks of the image: a project's own, limits, and failures that are accepted."""
     release: Release = Release()
+    """What a candidate must have shown before it gets public names."""
     runners: Runners = Runners()
+    """Labels of the machines that an exported pipeline runs on."""
 
 
 class Arch(Model):

@@ -34,8 +34,11 @@ class Declaration(Model):
     """A flag or an option: its type, its default and what it does."""
 
     type: Literal["bool", "int", "text", "choice", "list"]
+    """What a value is; a list holds texts."""
     default: OptionValue
+    """Taken where images.yaml says nothing."""
     help: str
+    """One sentence for the reference and for editors."""
     values: tuple[str, ...] = ()
     """What a choice may be."""
     pattern: str = r"[^\x00-\x1f]*"
@@ -90,6 +93,7 @@ class Recipe(Model):
 
     name: Name = ""
     description: str
+    """One line; the comment above its stage."""
     module: ModuleName = ""
     """Import name of what it installs; empty when it is no Python package."""
     import_needs_gpu: bool = False
@@ -112,12 +116,15 @@ class Recipe(Model):
     build_pip: Mapping[Distribution, VersionSpec] = {}
     """Python packages that its build needs: name -> version or bounds."""
     flags: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Declaration] = {}
+    """Build flags that it takes, by name."""
     options: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Declaration] = {}
+    """What images.yaml may choose of it, by name."""
     needs: tuple[str, ...] = ()
     """Components whose results its stage uses, where they are in the cell."""
     after: tuple[str, ...] = ()
     """Components that the final image installs before it, where they are in the cell."""
     apt: Apt = Apt()
+    """Debian packages, by where they are needed."""
     env: Mapping[EnvName, Text] = {}
     """Runtime environment that it contributes."""
     kernels: bool = False

@@ -10,6 +10,7 @@ VERBS = {
     "ci": ("Commands", "Write a pipeline for GitHub, GitLab or Buildkite."),
     "bake": ("Commands", "Write docker-bake.json for any BuildKit."),
     "schema": ("Commands", "Print the JSON schema of images.yaml."),
+    "reference": ("Commands", "Print the reference of images.yaml and of the recipes."),
 }
 
 
