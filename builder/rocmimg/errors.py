@@ -6,8 +6,11 @@ all. Exit codes 0 (done), 1 (findings), 2 (wrong command line, click's own) and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_SUGGESTIONS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -169,3 +172,27 @@ class SigningError(RocmimgError):
 
     exit_code = 18
     kind = "signing"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A next step for an unknown word: the nearest known one, or all of them."""
+    known = sorted(known)
+    close = _longer(word, known) or _closest(word, known)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close[:_SUGGESTIONS]))}?"
+    return f"known: {', '.join(known)}" if known else "none is known here"
+
+
+def _longer(word: str, known: list[str]) -> list[str]:
+    """Words that begin with this one, without those that are longer forms of another: targets, not all their cells."""
+    longer = [name for name in known if word and name.startswith(word)]
+    return [name for name in longer if not any(name != other and name.startswith(other) for other in longer)]
+
+
+def _closest(word: str, known: list[str]) -> list[str]:
+    """The nearest words: all that are equally near, since one of several releases is as good a guess as another."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=len(known) or 1, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, name, word).ratio() for name in close]
+    return sorted(name for name, ratio in zip(close, ratios, strict=True) if ratio == ratios[0])

@@ -53,6 +53,14 @@ def test_of_the_engine_a_room_below_it_knows_one_type(room, module):
     assert {name.split(".")[2] for name in names if name.startswith("rocmimg.engine.")} == {module}
 
 
+def test_of_the_rooms_beside_them_checks_know_the_least():
+    """Types of the matrix, where an image is, and the names that the contract asks for."""
+    names = {name for path in (ROOT / "checks").rglob("*.py") for name in imported(path)}
+    theirs = {name for name in names if name.split(".")[1:2] and name.split(".")[1] in ("matrix", "builds", "contract")}
+    known = ("rocmimg.matrix.Cell", "rocmimg.matrix.Matrix", "rocmimg.builds.locate.", "rocmimg.contract.probe.")
+    assert [name for name in sorted(theirs) if not name.startswith(known)] == []
+
+
 @pytest.mark.parametrize("room", [*ROOMS, "cli"])
 def test_only_the_engine_knows_docker_py(room):
     knows = {

@@ -33,7 +33,6 @@ from rocmimg.plan import LABEL_DIGEST
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
     from rocmimg.engine import Container, Engine
-    from rocmimg.matrix import Matrix
     from rocmimg.plan.expected import ExpectedImage
 
 _PIDS: Final = 4096
@@ -59,17 +58,6 @@ class Options:
     """Conditions for every image, besides those that its cell has."""
     contracts: Mapping[str, tuple[Names, ...] | str] = field(default_factory=dict)
     """Cell -> the names to ask its image for, or why they are not known."""
-
-
-def for_matrix(options: Options, matrix: Matrix, cells: Sequence[str]) -> Options:
-    """``options`` for the cells of a matrix: its folders, and what their frameworks use of one another."""
-    contracts: Mapping[str, tuple[Names, ...] | str] = {}
-    if "import" in options.tiers:
-        from rocmimg.contract.cells import names_of
-
-        contracts = names_of((matrix.cell(cell) for cell in cells), matrix)
-    results = matrix.folder / "build" / "results"
-    return replace(options, results=results, project=matrix.folder, contracts=contracts)
 
 
 class View(Protocol):

@@ -109,8 +109,7 @@ def own_folder(cell: Cell, project: Path) -> Path | None:
     Raises:
         ConfigError: it is not there, or a file in it cannot be read, or a waiver names no check.
     """
-    from rocmimg.errors import ConfigError
-    from rocmimg.matrix.validate import did_you_mean
+    from rocmimg.errors import ConfigError, did_you_mean
 
     config = cell.config.checks
     folder = (project / config.folder).resolve() if config.folder else None

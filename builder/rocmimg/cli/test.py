@@ -70,7 +70,8 @@ def command(
     """
     from rocmimg.builds.locate import ImageUnderTest, is_reference, locate, locate_references
     from rocmimg.checks.model import TIERS, exit_code
-    from rocmimg.checks.run import Options, for_matrix, run
+    from rocmimg.checks.run import Options, run
+    from rocmimg.contract.cells import names_of
     from rocmimg.engine import connect
     from rocmimg.report.checks import print_results
     from rocmimg.report.progress import view
@@ -92,7 +93,13 @@ def command(
                     raise
                 images += cells
             else:
-                options = for_matrix(options, selected.matrix, selected.ids)
+                contracts = names_of(selected.cells, selected.matrix) if "import" in options.tiers else {}
+                options = replace(
+                    options,
+                    contracts=contracts,
+                    project=selected.matrix.folder,
+                    results=selected.build_folder / "results",
+                )
                 subjects = locate(selected.plan(), selected.ids, engine.images())
         subjects += locate_references(engine, images, choice.archs, shown.step)
         results = run(subjects, engine, options, shown)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from rocmimg.errors import ConfigError
+from rocmimg.errors import ConfigError, did_you_mean
 from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.matrix.model import CellConfig, Component, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
-from rocmimg.matrix.validate import did_you_mean
 from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rocmimg.errors import ConfigError, Position
+from rocmimg.errors import ConfigError, Position, did_you_mean
 from rocmimg.matrix.cell import Cell, Matrix
-from rocmimg.matrix.validate import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rocmimg.errors import ConfigError, ConfigErrors, Position
+from rocmimg.errors import ConfigError, ConfigErrors, Position, did_you_mean
 from rocmimg.matrix.cascade import merge, normalize
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Arch, CellConfig
@@ -16,7 +16,7 @@ from rocmimg.matrix.recipe import Catalogue, builtin_templates
 from rocmimg.matrix.resolve import link_bases, refuse_shared_tags, resolve_cell, unused_default_flags
 from rocmimg.matrix.select import NOTHING, Selection, select
 from rocmimg.matrix.shape import shape_of
-from rocmimg.matrix.validate import did_you_mean, unknown_key, validate
+from rocmimg.matrix.validate import unknown_key, validate
 
 TOP_KEYS: Final = ("architectures", "defaults", "targets", "templates")
 TARGET_KEYS: Final = ("extends", "gpu_archs", "per_arch", "variants")

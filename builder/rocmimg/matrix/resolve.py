@@ -9,13 +9,13 @@ from graphlib import CycleError, TopologicalSorter
 from string import Formatter
 from typing import Final, Literal
 
-from rocmimg.errors import ConfigError, ConfigErrors
+from rocmimg.errors import ConfigError, ConfigErrors, did_you_mean
 from rocmimg.matrix.cell import Cell
 from rocmimg.matrix.components import ordered, recipe_name, refuse_shared_paths, resolve_component, typed
 from rocmimg.matrix.model import CellConfig, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
-from rocmimg.matrix.validate import did_you_mean, validate
+from rocmimg.matrix.validate import validate
 
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
-from rocmimg.errors import ConfigError, Position
-from rocmimg.matrix.validate import did_you_mean
+from rocmimg.errors import ConfigError, Position, did_you_mean
 
 
 class Selectable(Protocol):

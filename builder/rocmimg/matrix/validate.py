@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rocmimg.errors import ConfigError, ConfigErrors, Position
+from rocmimg.errors import ConfigError, ConfigErrors, Position, did_you_mean
 from rocmimg.matrix.nodes import TYPE_NAMES, Node
 from rocmimg.matrix.shape import shape_of
 
 M = TypeVar("M", bound=BaseModel)
-_SUGGESTIONS: Final = 4
 
 _WANTED = {
     "string_type": "text",
@@ -45,15 +43,6 @@ def validate(model: type[M], node: Node, at: tuple[str | int, ...] = ()) -> M:
         raise ConfigErrors(list(found.values())) from None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A next step for an unknown word: the nearest known one, or all of them."""
-    known = sorted(known)
-    close = _longer(word, known) or _closest(word, known)
-    if close:
-        return f"did you mean {' or '.join(map(repr, close[:_SUGGESTIONS]))}?"
-    return f"known: {', '.join(known)}" if known else "none is known here"
-
-
 _RENAMED: Final = {
     "archs": ("architectures", "per_arch", "gpu_archs"),
     "candidates": ("candidate_repository",),
@@ -74,19 +63,6 @@ def unknown_key(path: str, known: Iterable[str], position: Position) -> ConfigEr
     if now := next((name for name in _RENAMED.get(key, ()) if name in known), None):
         return ConfigError(f"{path} is called {now} now", next_step="rename the key", position=position)
     return ConfigError(f"unknown key {path}", next_step=did_you_mean(key, known), position=position)
-
-
-def _longer(word: str, known: list[str]) -> list[str]:
-    """Words that begin with this one, without those that are longer forms of another: targets, not all their cells."""
-    longer = [name for name in known if word and name.startswith(word)]
-    return [name for name in longer if not any(name != other and name.startswith(other) for other in longer)]
-
-
-def _closest(word: str, known: list[str]) -> list[str]:
-    """The nearest words: all that are equally near, since one of several releases is as good a guess as another."""
-    close = difflib.get_close_matches(word, known, n=len(known) or 1, cutoff=0.6)
-    ratios = [difflib.SequenceMatcher(None, name, word).ratio() for name in close]
-    return sorted(name for name, ratio in zip(close, ratios, strict=True) if ratio == ratios[0])
 
 
 def _place(node: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rocmimg.errors import ConfigError, Position
+from rocmimg.errors import ConfigError, Position, did_you_mean
 from rocmimg.matrix import load
 from rocmimg.matrix.history import at_commit, bring_folders
-from rocmimg.matrix.validate import did_you_mean
 from rocmimg.plan.make import make_plan
 from rocmimg.plan.model import ImagePlan, Plan, stage_of
 

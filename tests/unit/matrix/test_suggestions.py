@@ -2,7 +2,7 @@
 
 import pytest
 
-from rocmimg.matrix.validate import did_you_mean
+from rocmimg.errors import did_you_mean
 
 CELLS = [f"{target}-{arch}" for target in ("rocm700", "rocm720", "rocm724") for arch in ("gfx942", "gfx950")]
 NAMES = ["rocm700", "rocm720", "rocm724", *CELLS, "rocm720-gfx942-srt"]
