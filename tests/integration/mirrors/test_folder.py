@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import Project
 from rocmimg.engine import ContainerSpec
 from rocmimg.engine.client import Engine
 from rocmimg.errors import SourceError
 from rocmimg.git_server import GitServer
+
+if TYPE_CHECKING:
+    from conftest import Project
 
 HOST = "code.invalid"
 
