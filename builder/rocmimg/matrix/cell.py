@@ -43,6 +43,11 @@ class ResolvedComponent:
         return self.recipe.kernels and not any(self.options[option] == value for option, value in without)
 
     @property
+    def build_apt(self) -> tuple[str, ...]:
+        """Debian packages that its build needs."""
+        return tuple(dict.fromkeys((*self.recipe.apt.build, *self.config.apt)))
+
+    @property
     def git(self) -> Git | None:
         """The repository that the sources come from; None where they come from elsewhere."""
         return self.source if isinstance(self.source, Git) else None
@@ -92,6 +97,12 @@ class Cell:
             for other in self.components
             if other.recipe.name in component.recipe.needs or other.name in component.config.needs
         )
+
+    @property
+    def runtime_apt(self) -> tuple[str, ...]:
+        """Debian packages of the final image: the target's, and what its components need there."""
+        needed = (p for c in self.components for p in (*c.recipe.apt.runtime, *c.config.runtime_apt))
+        return tuple(sorted({*self.config.apt, *needed}))
 
     @property
     def runtime_env(self) -> dict[str, str]:

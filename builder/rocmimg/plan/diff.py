@@ -64,7 +64,12 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
         "options": {
             f"{component.name}.{option}": _text(value)
             for component in image.components
-            for option, value in (("install", component.install), *component.options.items())
+            for option, value in (
+                ("install", component.install),
+                ("submodules", component.submodules),
+                *component.options.items(),
+                *component.build_env.items(),
+            )
         },
         "packages": {
             "base": " ".join(image.base_apt),

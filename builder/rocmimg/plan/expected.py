@@ -43,6 +43,10 @@ class ExpectedComponent(Record):
     """Python packages that its build needs."""
     apt: tuple[str, ...] = ()
     """Debian packages that its build needs."""
+    build_env: Mapping[str, str] = {}
+    """Variables of its build besides those that the recipe sets."""
+    submodules: str = ""
+    """Which are fetched, with spaces between paths; empty for the recipe's way."""
 
     def as_json(self) -> dict[str, Any]:
         """As ``list --json`` and the manifest have it: what it was made from."""
@@ -150,7 +154,7 @@ def expected_image(
         labels=dict(labels or {}),
         keep=config.protect,
         uninstall=config.uninstall,
-        apt=tuple(sorted({*config.apt, *(p for c in cell.components for p in c.recipe.apt.runtime)})),
+        apt=cell.runtime_apt,
         base_apt=config.base.apt,
         common_pip=dict(config.common_pip),
         pip=dict(config.pip),
@@ -163,7 +167,7 @@ def expected_image(
 
 
 def _component(cell: Cell, component: ResolvedComponent) -> ExpectedComponent:
-    recipe = component.recipe
+    recipe, submodules = component.recipe, component.config.submodules
     return ExpectedComponent(
         name=component.name,
         recipe=recipe.name,
@@ -178,5 +182,7 @@ def _component(cell: Cell, component: ResolvedComponent) -> ExpectedComponent:
         requires=component.config.capabilities,
         options=dict(component.options),
         tools=dict(component.build_pip),
-        apt=(*recipe.apt.build, *component.config.apt),
+        apt=component.build_apt,
+        build_env=dict(component.config.build_env),
+        submodules=submodules if isinstance(submodules, str) else " ".join(submodules),
     )

@@ -51,6 +51,23 @@ def test_another_pin_changes_its_own_stage_only(load_matrix):
     assert [key for section, key in found if section == "stages"] == ["aiter"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "section", "key", "now"),
+    [
+        ("components.aiter.runtime_apt=[libnuma1]", "packages", "final", "libnuma1"),
+        ("components.aiter.apt=[cmake]", "packages", "aiter", "cmake"),
+        ("components.aiter.build_env={CFLAGS: -O1}", "options", "aiter.CFLAGS", "-O1"),
+        ("components.aiter.submodules=none", "options", "aiter.submodules", "none"),
+        ("components.aiter.build_pip={cmake: '4.1'}", "python", "aiter.cmake", "4.1"),
+        ("apt=[curl]", "packages", "final", "curl"),
+    ],
+)
+def test_what_a_component_says_of_itself_is_compared(load_matrix, changed, section, key, now):
+    before, after = load_matrix(MATRIX), load_matrix(MATRIX, changed)
+    found = shown((before, before.cells[0]), (after, after.cells[0]))
+    assert now in (found[section, key][1] or "").split()
+
+
 class TestCommand:
     @pytest.fixture
     def folder(self, images_yaml):
