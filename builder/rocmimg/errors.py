@@ -15,7 +15,7 @@ _SUGGESTIONS: Final = 4
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file, or the word for a place that is no file ("command line", "default")."""
+    """A place in a file, or the word for a place that is not a file ("command line", "default")."""
 
     source: str
     line: int = 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--contract/--no-contract",
     default=True,
-    help="First hold the framework of each cell that is to be built against its AITER, from the pins; on by default.",
+    help="First compare the AITER calls of each cell that is to be built with its AITER, from the pins; on by default.",
 )
 @click.option(
     "--baseline",
@@ -64,7 +64,7 @@ def command(
             images = engine.images()
             if contract:
                 due = [d.id for d in decide_all(plan, images, force=options.force) if d.action == "build"]
-                _hold(selected.matrix, due, baseline)
+                _check_contract(selected.matrix, due, baseline)
             with _view(as_json) as view:
                 run(plan, engine, options, view, report, images=images)
     finally:
@@ -73,7 +73,7 @@ def command(
     return exit_code(finished)
 
 
-def _hold(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
+def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
     if not any(matrix.cell(cell).components for cell in cells):
         return
     from rocmimg.contract.cells import gate

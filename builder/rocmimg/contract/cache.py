@@ -1,4 +1,4 @@
-"""Parse results kept by content id, so that a file is parsed once however many refs hold it.
+"""Parse results kept by content id, so that a file is parsed once however many refs have it.
 
 One SQLite file: safe under concurrent readers and writers, and a broken or unwritable one costs time, never a result.
 """

@@ -32,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotRead:
-    """A pair that could not be held against one another."""
+    """A pair that could not be compared."""
 
     pair: Pair
     error: SourceError
@@ -100,7 +100,7 @@ def _changed(component: ResolvedComponent) -> str:
 def run_pairs(
     checker: Checker, pairs: Iterable[Pair], baseline: Sequence[Accepted]
 ) -> tuple[list[Contract], list[NotRead]]:
-    """Hold pairs against one another, each once. What cannot be read stops nothing else."""
+    """Compare pairs, each once. What cannot be read stops nothing else."""
     contracts: list[Contract] = []
     not_read: list[NotRead] = []
     for pair in dict.fromkeys(pairs):

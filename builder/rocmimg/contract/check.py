@@ -1,4 +1,4 @@
-"""One framework held against its sources, with everything read once and shared between cells."""
+"""One framework compared with its sources, with everything read once and shared between cells."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Checker:
         baseline: Sequence[Accepted] = (),
         windows: bool = True,
     ) -> Contract:
-        """Hold a framework against one source. Raises SourceError where either cannot be read."""
+        """Compare a framework with one source. Raises SourceError where either cannot be read."""
         scanned = self.scan(framework, package)
         provided = self.package(package, source)
         tally = Tally()

@@ -30,7 +30,7 @@ class UndecidedError(Exception):
 
 
 def dotted(node: ast.expr) -> str:
-    """``a.b.c`` as text; "" for anything that is no plain chain of names."""
+    """``a.b.c`` as text; "" for anything that is not a plain chain of names."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -167,7 +167,7 @@ def parse(content: bytes) -> tuple[ast.Module | None, str, int]:
     """(tree, "", 0), or (None, what is wrong, line). A source that does not parse is a finding, not a crash."""
     try:
         with warnings.catch_warnings():
-            # Somebody else's invalid escape sequences are no news to our user.
+            # Somebody else's invalid escape sequences are not news to our user.
             warnings.simplefilter("ignore")
             return ast.parse(content), "", 0
     except SyntaxError as error:

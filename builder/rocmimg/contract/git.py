@@ -63,7 +63,7 @@ def _said(result: subprocess.CompletedProcess[bytes]) -> str:
 class GitRepository:
     """One object store on this machine.
 
-    Raises SourceError where the folder is no repository, an object is missing, or git itself is.
+    Raises SourceError where the folder is not a repository, an object is missing, or git itself is.
     """
 
     def __init__(self, folder: Path, name: str, *, cached: bool = False, mirrors: Mirrors = ()) -> None:

@@ -180,7 +180,7 @@ class Contract:
     dependent: int
     """Uses that hang on an import which is a finding of its own."""
     calls: int
-    """Calls whose arguments were held against a signature."""
+    """Calls whose arguments were compared with a signature."""
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
 

@@ -57,7 +57,7 @@ def read_answers(stdout: bytes) -> dict[str, str]:
     """What ``PROGRAM`` printed; imports may have written before it.
 
     Raises:
-        ValueError: its last line is no answer.
+        ValueError: its last line is not an answer.
     """
     answers: dict[str, str] = json.loads(stdout.decode(errors="replace").strip().rpartition("\n")[2])
     return answers

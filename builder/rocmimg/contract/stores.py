@@ -19,7 +19,7 @@ from rocmimg.source import Git, Local, Nothing, SourceSpec
 _LARGEST: Final = 4 << 20
 _UNPACKED: Final = 8 << 30
 _KEPT: Final = 1 << 30
-"""Bytes of one file that are read: a generated table beyond that is no interface."""
+"""Bytes of one file that are read: a generated table beyond that is not an interface."""
 
 
 class Store(Protocol):

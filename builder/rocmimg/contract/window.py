@@ -106,7 +106,7 @@ class History:
 
 
 def _version(tag: str) -> Version | None:
-    """The version that a tag names; None for release candidates and for tags that are no releases."""
+    """The version that a tag names; None for release candidates and for tags that are not releases."""
     match = _RELEASE.fullmatch(tag)
     try:
         version = Version(match[1]) if match else None

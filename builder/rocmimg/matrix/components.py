@@ -90,7 +90,7 @@ def resolve_component(
             missing = "repo" if not source.repo else "ref"
             raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
     if component.install and component.install not in recipe.install:
-        ways = " or ".join(recipe.install) or "nothing: it is no Python package"
+        ways = " or ".join(recipe.install) or "nothing: it is not a Python package"
         raise wrong("install", f"{recipe.name} cannot be installed as {component.install}", f"it takes {ways}")
     for index, arch in enumerate(component.gpu_archs):
         if arch not in archs:
@@ -144,7 +144,7 @@ def _source_of_another(name: str, component: Component, owner: str, cell: CellCo
     if other is None or other.source.startswith("component:"):
         known = [key for key, value in cell.components.items() if not value.source.startswith("component:")]
         raise ConfigError(
-            f"component {name}: {owner!r} is no component with a source of its own",
+            f"component {name}: {owner!r} is not a component with a source of its own",
             next_step=did_you_mean(owner, known),
             position=place,
         )
@@ -195,8 +195,7 @@ def ordered(components: list[ResolvedComponent], node: Node) -> tuple[ResolvedCo
     except CycleError as error:
         circle: list[str] = error.args[1]
         raise ConfigError(
-            "components need each other in a circle",
-            why=" -> ".join(circle),
+            f"circular needs: {' -> '.join(circle)}",
             next_step="remove one `needs` or `after` from a recipe",
             position=node.find(("components", circle[0])).position,
         ) from None

@@ -58,7 +58,7 @@ def _extract(folder: Path, commit: str, names: list[str], to: Path) -> None:
 
 def _git(folder: Path, commit: str, *words: str) -> bytes:
     if commit.startswith("-"):
-        raise SourceError(f"{commit!r} is no commit", position=Position("command line"))
+        raise SourceError(f"{commit!r} is not a commit", position=Position("command line"))
     try:
         done = git.run(words, timeout=_TIMEOUT_S, folder=folder)
     except (OSError, subprocess.TimeoutExpired) as error:

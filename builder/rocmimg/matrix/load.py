@@ -104,7 +104,7 @@ def _template_folders(root: Node, folder: Path) -> tuple[Path, ...]:
         )
     project = folder / str(own.value)
     if not isinstance(own.value, str) or not project.is_dir():
-        raise ConfigError(f"templates: {own.plain()!r} is no folder", position=own.position)
+        raise ConfigError(f"templates: {own.plain()!r} is not a folder", position=own.position)
     return (project, builtin_templates())
 
 
@@ -137,7 +137,7 @@ def _chain(name: str, targets: Node) -> list[tuple[str, Node]]:
             )
         if name in (seen for seen, _ in chain):
             path = " -> ".join([*(seen for seen, _ in chain), name])
-            raise ConfigError("`extends` goes in a circle", why=path, next_step="cut one link", position=position)
+            raise ConfigError(f"circular extends: {path}", next_step="remove one of them", position=position)
         node = targets.children[name]
         _refuse_unknown(node, (*shape_of(CellConfig).keys_at(()), *TARGET_KEYS), f"targets.{name}.")
         chain.append((name, node))

@@ -39,7 +39,7 @@ class Node:
 
     @property
     def children(self) -> Mapping[str, Node]:
-        """The mapping's entries; empty where this is no mapping."""
+        """The mapping's entries; empty where this is not a mapping."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     def plain(self) -> Any:

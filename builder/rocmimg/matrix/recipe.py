@@ -95,7 +95,7 @@ class Recipe(Model):
     description: str
     """One line; the comment above its stage."""
     module: ModuleName = ""
-    """Import name of what it installs; empty when it is no Python package."""
+    """Import name of what it installs; empty when it is not a Python package."""
     import_needs_gpu: bool = False
     """Whether `import` of the module fails on a machine without a GPU."""
     directory: str = ""
@@ -132,7 +132,7 @@ class Recipe(Model):
     kernels_except: Mapping[str, OptionValue] = {}
     """Options with which they do not."""
     framework: bool = False
-    """Whether it uses the other components: its sources are held against theirs before a build."""
+    """Whether it uses the other components: its calls are compared with their sources before a build."""
     prebuilt: str = ""
     """The flag with which its kernels are compiled into the image; always when empty."""
 

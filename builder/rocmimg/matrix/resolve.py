@@ -105,7 +105,7 @@ def _references(
     """The patterns under ``key`` as full image references.
 
     Raises:
-        ConfigError: a pattern has an unknown field, or its result is no tag.
+        ConfigError: a pattern has an unknown field, or its result is not a tag.
     """
     repository = "/".join(part for part in (config.registry, config.image) if part)
     return tuple(
@@ -129,7 +129,7 @@ def _fill(pattern: str, fields: Mapping[str, str], node: Node) -> str:
     tag = pattern.format_map(fields)
     if not _TAG.fullmatch(tag):
         raise ConfigError(
-            f"{tag!r} is no image tag",
+            f"{tag!r} is not an image tag",
             why="a tag has up to 128 letters, digits and . _ -",
             next_step="change the pattern or the version",
             position=node.position,
@@ -187,7 +187,7 @@ def link_bases(cells: list[Cell]) -> tuple[Cell, ...]:
     """The cells with ``base_cell`` as ids.
 
     Raises:
-        ConfigError: a base is no cell, no single cell, or goes in a circle.
+        ConfigError: a base is not a cell, is several cells, or starts from itself.
     """
     linked = tuple(replace(cell, base_cell=_base_id(cell, cells)) if cell.base_cell else cell for cell in cells)
     graph = {cell.id: [cell.base_cell] for cell in linked if cell.base_cell}
@@ -197,8 +197,7 @@ def link_bases(cells: list[Cell]) -> tuple[Cell, ...]:
         circle: list[str] = error.args[1]
         culprit = next(cell for cell in linked if cell.id == circle[0])
         raise ConfigError(
-            "cells start from each other in a circle",
-            why=" -> ".join(circle),
+            f"circular bases: {' -> '.join(circle)}",
             next_step="give one of them an image",
             position=culprit.position("base", "cell"),
         ) from None

@@ -17,7 +17,7 @@ class ExpectedComponent(Record):
     name: str
     recipe: str
     module: str
-    """Import name; empty where it is no Python package."""
+    """Import name; empty where it is not a Python package."""
     import_needs_gpu: bool
     kernels: bool
     """Its shared objects must hold GPU code for exactly the cell's archs."""

@@ -23,7 +23,7 @@ def local_files(folder: Path, prefix: str, position: Position) -> tuple[ContextF
     """
     if not folder.is_dir():
         raise SourceError(
-            f"the source folder {folder} does not exist", next_step="mend the path after local:", position=position
+            f"the source folder {folder} does not exist", next_step="correct the path after local:", position=position
         )
     ignored = _ignored(folder)
     found: list[ContextFile] = []

@@ -61,7 +61,7 @@ def render_template(folders: tuple[Path, ...], name: str, values: Mapping[str, A
         raise TemplateError(
             f"there is no template {error.name}",
             why=f"looked in {' and '.join(map(str, folders))}",
-            next_step="add it, or mend the name",
+            next_step="add it, or correct the name",
             position=_template_line(error, name) if error.name != name else None,
         ) from error
     except jinja2.TemplateSyntaxError as error:

@@ -109,7 +109,7 @@ def prepend(value: object, prefix: str) -> str:
 
 
 def word(value: object) -> Quoted:
-    """One word of an instruction that is no shell: an image, a stage, a path.
+    """One word of an instruction that is not a shell command: an image, a stage, a path.
 
     Raises:
         UnquotedValue: it would have to be quoted; validation should have refused it.

@@ -118,7 +118,7 @@ def test_a_version_of_the_environment_is_one_value(rocmimg):
     assert rows[0]["tags"] == ["rocmimg:v7-t-mi30x"]
     done = rocmimg("list", ROCMIMG_VERSION="v7 release.requires=[]")
     assert done.returncode == 3
-    assert "is no image tag" in done.stderr
+    assert "is not an image tag" in done.stderr
 
 
 def test_quotes_of_the_environment_that_do_not_end(rocmimg):

@@ -62,7 +62,7 @@ def test_the_lock_gives_a_commit_and_keeps_the_name(load_matrix):
             ["components.sgl-kernel.repo=https://example.org/x"],
             "sgl-kernel has the source of sglang, and one of its own",
         ),
-        (["components.sgl-kernel.source=component:venv2"], "'venv2' is no component with a source of its own"),
+        (["components.sgl-kernel.source=component:venv2"], "'venv2' is not a component with a source of its own"),
         (["components.aiter.source=git"], "repo is missing"),
     ],
 )
