@@ -273,12 +273,13 @@ class Repository:
                 return [Descriptor.read(entry) for entry in document(response, what).get("manifests") or ()]
         index = self.manifest(_fallback_tag(digest))
         listed = list(index.children) if index else []
-        known = {entry.digest for entry in listed}
-        return listed + [entry for tag in self._own_tags(digest) if (entry := self._described(tag)).digest not in known]
+        return listed + self._unlisted(digest, listed)
 
-    def _own_tags(self, digest: str) -> list[str]:
+    def _unlisted(self, digest: str, listed: list[Descriptor]) -> list[Descriptor]:
+        """Attachments that have a tag of their own and are lost from the list: two that write it at once do that."""
         prefix = _own_tag(digest, "")
-        return [tag for tag in self.tags() if tag.startswith(prefix)]
+        known = {_own_tag(digest, entry.digest) for entry in listed}
+        return [self._described(tag) for tag in self.tags() if tag.startswith(prefix) and tag not in known]
 
     def _described(self, tag: str) -> Descriptor:
         manifest = self.manifest(tag)
@@ -397,13 +398,12 @@ class Repository:
         tag = _fallback_tag(digest)
         for _ in range(_LIST_TRIES):
             index = self.manifest(tag)
-            listed = {entry.digest: entry for entry in (index.children if index else ())}
-            # Two that write at once each lose the other's entry; the tags of their own bring it back.
-            wanted = {descriptor.digest: descriptor}
-            wanted |= {entry.digest: entry for entry in map(self._described, self._own_tags(digest))}
-            if wanted.keys() <= listed.keys():
+            listed = list(index.children) if index else []
+            missing = {entry.digest: entry for entry in (*self._unlisted(digest, listed), descriptor)}
+            missing = {digest: entry for digest, entry in missing.items() if digest not in {e.digest for e in listed}}
+            if not missing:
                 return
-            entries = [entry.json() for entry in (listed | wanted).values()]
+            entries = [entry.json() for entry in (*listed, *missing.values())]
             content = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
             self.put_manifest(tag, Manifest(media_type=OCI_INDEX, content=json.dumps(content).encode()))
         # Each round reads back what the one before wrote: only others who write all the time get us here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rocmimg.errors import GateRefused, RegistryError, RocmimgError, TagTaken
 from rocmimg.plan import LABEL_DIGEST, ImagePlan, make_plan
@@ -19,14 +19,12 @@ from rocmimg.release.provenance import unproven_origin
 from rocmimg.release.records import CHECKS, Checked, ImageRecords, Promotion
 from rocmimg.release.retag import TagUpdate
 from rocmimg.release.signing import Trust, signing_key
-from rocmimg.release.transaction import RecordToAttach, Transaction, new_intent, settle
+from rocmimg.release.transaction import AT_ONCE, RecordToAttach, Transaction, new_intent, settle
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from rocmimg.matrix import Matrix
-
-_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +127,7 @@ def prepare(release: Release, overrides: Mapping[str, str]) -> list[Ready]:
         RegistryDenied: these credentials may not write.
         RegistryError: the registry does not answer.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda image: _attempt(image, release, overrides), release.images))
     errors = [outcome for outcome in outcomes if isinstance(outcome, RocmimgError)]
     if len(errors) == 1:
@@ -156,7 +154,13 @@ def promote(release: Release, ready: Sequence[Ready], overrides: Mapping[str, st
     if not moving:
         return
     signer = release.signer()
-    attach = [release.record(cell.public, cell.candidate.digest, _record(cell, overrides), signer) for cell in moving]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        attach = list(
+            pool.map(
+                lambda cell: release.record(cell.public, cell.candidate.digest, _record(cell, overrides), signer),
+                moving,
+            )
+        )
     updates = [one for cell in moving for one in cell.tags] + [one for cell in moving for one in cell.aliases]
     intent = new_intent("promotion", [cell.image.id for cell in moving], updates, attach)
     transaction = Transaction(release.registries, intent, signer)
@@ -293,7 +297,7 @@ def _take_over(cell: Ready) -> None:
     manifest = cell.candidate.manifest
     parts = [inner for child in manifest.children if (inner := source.manifest(child.digest))] or [manifest]
     blobs = {blob.digest: blob for part in parts for blob in part.blobs}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda digest: target.mount(digest, source), blobs))
     for part in dict.fromkeys((*parts, manifest)):
         target.put_manifest(part.digest, part)

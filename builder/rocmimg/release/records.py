@@ -103,6 +103,7 @@ class ImageRecords:
         self.repository = repository
         self.digest = digest
         self.trust = trust
+        self._read: dict[str, list[Record]] = {}
         self.ignored: dict[str, Counter[str]] = {}
         """Kind of attachment -> why how many of them are not believed."""
 
@@ -117,6 +118,8 @@ class ImageRecords:
             RegistryError: one cannot be read. Where signatures are wanted, such a thing is ignored like any other that
                 nobody signed.
         """
+        if kind in self._read:
+            return self._read[kind]
         found: list[Record] = []
         ignored = self.ignored[kind] = Counter()
         for entry in self.entries:
@@ -139,7 +142,8 @@ class ImageRecords:
                 found.append(
                     Record(digest=entry.digest, after=known, predicate=opened.predicate, signers=opened.signers)
                 )
-        return sorted(found, key=lambda record: len(record.after))
+        self._read[kind] = sorted(found, key=lambda record: len(record.after))
+        return self._read[kind]
 
     def not_believed(self, kind: str) -> list[str]:
         """In words, what :meth:`of` left out."""
@@ -158,6 +162,7 @@ class ImageRecords:
     def attach(self, subject: Descriptor, kind: str, predicate: Mapping[str, Any], signer: Signer | None) -> None:
         """Attach such a statement."""
         attach(self.repository, subject, kind, self.sealed(kind, predicate, signer))
+        self._read.clear()
         del self.__dict__["entries"]
 
 

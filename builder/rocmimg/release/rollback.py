@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from rocmimg.errors import GateRefused, RegistryError
 from rocmimg.plan import ImagePlan
@@ -15,9 +15,7 @@ from rocmimg.release.candidates import public_reference
 from rocmimg.release.promote import Release
 from rocmimg.release.records import ImageRecords, Promotion
 from rocmimg.release.retag import TagUpdate
-from rocmimg.release.transaction import Transaction, new_intent
-
-_AT_ONCE: Final = 8
+from rocmimg.release.transaction import AT_ONCE, Transaction, new_intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ def prepare(release: Release) -> list[AliasRestore]:
         GateRefused: an alias was never promoted, or not from anything.
         RegistryError: what it named before is gone.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         found = [one for some in pool.map(lambda image: _of_cell(image, release), release.images) for one in some]
     if not found:
         raise GateRefused("these cells have no aliases, so there is nothing to roll back")
@@ -54,12 +52,16 @@ def roll_back(release: Release, restores: Sequence[AliasRestore]) -> None:
             names are now.
     """
     signer = release.signer()
-    attach = [
-        release.record(
-            release.registries.repository(parse(one.update.repository)), one.update.after, _record(one), signer
+    repository = release.registries.repository
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        attach = list(
+            pool.map(
+                lambda one: release.record(
+                    repository(parse(one.update.repository)), one.update.after, _record(one), signer
+                ),
+                restores,
+            )
         )
-        for one in restores
-    ]
     cells = list(dict.fromkeys(one.cell for one in restores))
     intent = new_intent("rollback", cells, [one.update for one in restores], attach)
     transaction = Transaction(release.registries, intent, signer)

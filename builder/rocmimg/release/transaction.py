@@ -12,6 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -31,6 +32,7 @@ _PREDICATE: Final = "urn:rocmimg:intent:v1"
 PATIENCE_S: Final = 15.0
 """So long another's intent has to stand still before it is taken over."""
 _POLL_S: Final = 1.0
+AT_ONCE: Final = 8
 
 State = Literal["prepared", "started", "undoing", "finished"]
 Kind = Literal["promotion", "rollback"]
@@ -151,13 +153,9 @@ class Transaction:
         try:
             self._guard()
             self._write(self._first, "started")
-            for record in self.intent.records:
-                repository = self._registries.repository(parse(record.repository))
-                manifest = repository.manifest(record.digest)
-                if manifest is None:
-                    raise RegistryError(f"{repository}@{record.digest} is gone", next_step="push that candidate again")
-                records.attach(repository, manifest.descriptor, records.PROMOTION, record.data.encode())
-            self._names.apply()
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._attach, self.intent.records))
+                self._names.apply(pool)
         except TakenOver:
             raise
         except BaseException as error:
@@ -179,10 +177,18 @@ class Transaction:
             self._write(self._first, "undoing")
         except RocmimgError:
             return [str(update) for update in self.intent.updates]
-        stuck = self._names.undo()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            stuck = self._names.undo(pool)
         if not stuck:
             self._finish()
         return stuck
+
+    def _attach(self, record: RecordToAttach) -> None:
+        repository = self._registries.repository(parse(record.repository))
+        manifest = repository.manifest(record.digest)
+        if manifest is None:
+            raise RegistryError(f"{repository}@{record.digest} is gone", next_step="push that candidate again")
+        records.attach(repository, manifest.descriptor, records.PROMOTION, record.data.encode())
 
     def drop(self) -> None:
         """Forget what has moved nothing yet."""

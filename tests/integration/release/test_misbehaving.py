@@ -288,15 +288,20 @@ def silent() -> Iterator[str]:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        held = []
+        held: list[socket.socket] = []
 
         def take() -> None:
             with contextlib.suppress(OSError):
                 while True:
-                    held.append(server.accept())
+                    held.append(server.accept()[0])
 
-        threading.Thread(target=take, daemon=True).start()
+        thread = threading.Thread(target=take)
+        thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for connection in held:
+            connection.close()
 
 
 def test_a_git_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,33 +68,13 @@ targets:
     def release(self, version: str, *sets: str) -> promote.Release:
         return promote.open_release(self.matrix(version, *sets), CELLS, self.said.append)
 
-    def put(self, image: ImagePlan, *, salt: str = "", created: str = "2026-11-01T00:00:00Z", base: str = "sha256:base",
-            origin: bool = True) -> tuple[Repository, Manifest, str]:  # fmt: skip
+    def put(self, image: ImagePlan, **more: Any) -> tuple[Repository, Manifest, str]:
         """A candidate with its provenance; repository, manifest and the plan's digest."""
-        registries = Registries()
-        repository = repository_of(image, registries)
-        plan = image.digest(base)
-        labels = {LABEL_CELL: image.id, LABEL_DIGEST: plan, LABEL_INPUTS: json.dumps(image.all_inputs(base))}
-        config = repository.put_blob(json.dumps({"config": {"Labels": labels}, "salt": salt}).encode())
-        layer = repository.put_blob(f"{image.id} {salt}".encode())
-        content = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": {**config.json(), "mediaType": "application/vnd.oci.image.config.v1+json"},
-            "layers": [{**layer.json(), "mediaType": "application/vnd.oci.image.layer.v1.tar"}],
-        }
-        manifest = Manifest(media_type=OCI_MANIFEST, content=json.dumps(content).encode())
-        repository.put_manifest(tag_of(image.id, created, config.digest), manifest)
-        if origin:
-            detail = _detail(config.digest, labels)
-            said = provenance(image, detail, str(repository), manifest.digest, None)
-            records.attach(repository, manifest.descriptor, records.PROVENANCE, seal(said, signing_key()))
-        return repository, manifest, plan
+        return put_candidate(image, **more)
 
     def prove(self, repository: Repository, manifest: Manifest, cell: str, plan: str, **tiers: Status) -> None:
-        result = checked(cell, manifest.blobs[0].digest, plan, **tiers)
-        known = ImageRecords(repository, manifest.digest)
-        records.attach_result(result, known, manifest, signing_key())
+        """Results of checks of a candidate."""
+        prove(repository, manifest, cell, plan, **tiers)
 
     def candidate(self, version: str, **tiers: Status) -> None:
         """Both cells, proven but for the tiers that say otherwise."""
@@ -154,6 +134,36 @@ targets:
             assert "promotion" in kinds, f"{name} has no record of its promotion"
             assert records.check_results(known), f"{name} has no proof"
         return self.released().pop()
+
+
+def put_candidate(image: ImagePlan, *, salt: str = "", created: str = "2026-11-01T00:00:00Z", base: str = "sha256:base",
+        origin: bool = True) -> tuple[Repository, Manifest, str]:  # fmt: skip
+    """A candidate with its provenance; repository, manifest and the plan's digest."""
+    registries = Registries()
+    repository = repository_of(image, registries)
+    plan = image.digest(base)
+    labels = {LABEL_CELL: image.id, LABEL_DIGEST: plan, LABEL_INPUTS: json.dumps(image.all_inputs(base))}
+    config = repository.put_blob(json.dumps({"config": {"Labels": labels}, "salt": salt}).encode())
+    layer = repository.put_blob(f"{image.id} {salt}".encode())
+    content = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {**config.json(), "mediaType": "application/vnd.oci.image.config.v1+json"},
+        "layers": [{**layer.json(), "mediaType": "application/vnd.oci.image.layer.v1.tar"}],
+    }
+    manifest = Manifest(media_type=OCI_MANIFEST, content=json.dumps(content).encode())
+    repository.put_manifest(tag_of(image.id, created, config.digest), manifest)
+    if origin:
+        detail = _detail(config.digest, labels)
+        said = provenance(image, detail, str(repository), manifest.digest, None)
+        records.attach(repository, manifest.descriptor, records.PROVENANCE, seal(said, signing_key()))
+    return repository, manifest, plan
+
+
+def prove(repository: Repository, manifest: Manifest, cell: str, plan: str, **tiers: Status) -> None:
+    result = checked(cell, manifest.blobs[0].digest, plan, **tiers)
+    known = ImageRecords(repository, manifest.digest)
+    records.attach_result(result, known, manifest, signing_key())
 
 
 def _detail(image_id: str, labels: dict[str, str]) -> ImageDetail:
