@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from rocmimg.contract import stores
 from rocmimg.contract.check import Checker
 from rocmimg.contract.stores import open_store, parse_source, repository, walk
 from rocmimg.errors import SourceError
@@ -217,3 +218,18 @@ def test_only_what_is_shipped_is_read(tmp_path):
         "python/sglang/__init__.py",
         "python/sglang/test/t.py",
     ]
+
+
+def test_an_archive_that_unpacks_without_end_is_read_up_to_a_size(tmp_path, monkeypatch):
+    wheel, sdist = tmp_path / "aiter-1-py3-none-any.whl", tmp_path / "aiter-1.tar.gz"
+    bomb = write(tmp_path / "bomb", {"a.py": "#" * (32 << 20)}) / "a.py"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(bomb, "aiter/a.py")
+    with tarfile.open(sdist, "w:gz") as archive:
+        archive.add(bomb, "aiter-1/aiter/a.py")
+    for store in (stores.WheelStore(wheel, "aiter"), stores.SdistStore(sdist, "aiter")):
+        ((_, content),) = store.read(["aiter/a.py"])
+        assert len(content) == 4 << 20
+    monkeypatch.setattr(stores, "_UNPACKED", 16 << 20)
+    with pytest.raises(SourceError, match="is not read to its end; it unpacks to more than"):
+        stores.SdistStore(sdist, "aiter")
