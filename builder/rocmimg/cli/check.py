@@ -3,59 +3,85 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.errors import NotProven
+
+PARTS = ("lint", "contract", "pins")
 
 
 @click.command()
 @selection_options
+@click.option(
+    "--only", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; all when not given. Repeatable."
+)
 @click.option(
     "--online",
     is_flag=True,
     help="Also look for refs that moved, and try a clone and checkout of each pin that the contract reads.",
 )
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings of the contract.")
-@click.option("--json", "as_json", is_flag=True, help="One object: lint, contract, capabilities, pins, moved, not_run.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github", "markdown"]),
+    default="text",
+    show_default=True,
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@click.option("--verbose", "-v", is_flag=True, help="Notes as well.")
 def command(
-    choice: Choice,
-    online: bool,
-    baseline: Path | None,
-    as_json: bool,
+    choice: Choice, parts: tuple[str, ...], online: bool, baseline: Path | None, form: str, verbose: bool
 ) -> int:
-    """Run every check that needs no build: lint, contract, required capabilities and the pins."""
+    """Run every check that needs no build: lint, the contract with required capabilities, and the pins.
+
+    Ends with 1 where there is an error, and with 10 where a part that was asked for could not be run.
+    """
     from rocmimg.contract.baseline import read_baseline
-    from rocmimg.contract.cells import examine
+    from rocmimg.contract.cells import examine, problems_of
     from rocmimg.lint import service
     from rocmimg.lock.update import moved_refs
-    from rocmimg.report import lint as lint_report
-    from rocmimg.report.contract import contract_json, contract_text
+    from rocmimg.problem import merged
+    from rocmimg.report import check, lint
+    from rocmimg.report.contract import contract_json
+    from rocmimg.terminal import bare
 
+    chosen = parts or PARTS
     accepted = read_baseline(baseline) if baseline is not None else ()
     selected = choice.load(fetches=True)
-    report = service.run_texts({f"{image.id}.Dockerfile": image.dockerfile for image in selected.images()})
-    found = examine(selected.cells, selected.matrix, accepted, online=online)
+    images = selected.images() if "lint" in chosen else []
+    report = service.run_texts({image.id: image.dockerfile for image in images})
+    found = examine(selected.cells, selected.matrix, accepted, parts=chosen, online=online)
     moved, not_looked = moved_refs(choice.load(lock=False, fetches=True).matrix, selected.ids) if online else ([], [])
     skipped = list(dict.fromkeys([*found.not_run, *not_looked]))
-    if as_json:
+    problems = merged(
+        [
+            *lint.problems_of(report, {image.id: image.origin for image in images}),
+            *problems_of(found, selected.cells, selected.matrix),
+            *check.moved(moved, str(selected.matrix.path)),
+        ]
+    )
+    shown = problems if verbose or form in ("json", "sarif") else [one for one in problems if one.level != "note"]
+    if form == "json":
         row = {
-            "lint": json.loads(lint_report.render(report, "json")),
+            "lint": json.loads(lint.render(report, "json")),
             "contract": [contract_json(contract) for contract in found.contracts],
-            "capabilities": found.missing,
+            "capabilities": list(map(str, found.missing)),
             "pins": found.pins,
             "moved": moved,
             "not_run": skipped,
+            "problems": check.as_json(problems),
         }
         click.echo(json.dumps(row, indent=2))
     else:
-        click.echo(lint_report.render(report, "text"))
-        for contract in found.contracts:
-            click.echo(f"\n{contract_text(contract)}")
-        pins = (f"{pin['level'].upper()}  {pin['source']}: {pin['message']}" for pin in found.pins)
-        for line in (*found.missing, *pins, *moved):
-            click.echo(line)
+        # Annotations are workflow commands; their parts are made harmless one by one.
+        click.echo(check.render(shown, form), file=bare(sys.stdout) if form == "github" else None)
         for line in skipped:
             click.echo(line, err=True)
-    return 1 if report.failed or found.failed or moved else 0
+    if any(problem.level == "error" for problem in problems):
+        return 1
+    return NotProven.exit_code if skipped else 0

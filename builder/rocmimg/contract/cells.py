@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rocmimg.errors import ContractBroken, SourceError
+from rocmimg.problem import Problem
 from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rocmimg.contract.model import Contract
     from rocmimg.contract.pins import PinFinding
     from rocmimg.contract.probe import Answer, Names
+    from rocmimg.contract.required import Required
     from rocmimg.matrix import Cell, Matrix, ResolvedComponent
 
 
@@ -141,7 +143,7 @@ def gate(matrix: Matrix, cells: Iterable[str], baseline: Path | None = None) -> 
     broken = [f"{f.file}:{f.line}: {f.message} ({c.source})" for c in contracts for f in c.at("error")]
     if broken or missing:
         raise ContractBroken(
-            "\n".join([*broken, *missing]),
+            "\n".join([*broken, *map(str, missing)]),
             next_step="`rocmimg contract` shows the releases that fit; --no-contract builds all the same",
         )
     return [*not_run(not_read), *unread]
@@ -184,7 +186,7 @@ class Examined:
     """What the pins of some cells say without a build."""
 
     contracts: list[Contract]
-    missing: list[str]
+    missing: list[Required]
     """Required capabilities that are not there."""
     pins: list[dict[str, Any]]
     not_run: list[str]
@@ -196,17 +198,69 @@ class Examined:
         return bool(self.missing) or wrong or any(contract.at("error") for contract in self.contracts)
 
 
-def examine(cells: Sequence[Cell], matrix: Matrix, accepted: Sequence[Accepted], *, online: bool) -> Examined:
-    """Contracts, required capabilities and pins of cells; ``online`` also fetches, and tries clones and checkouts."""
+def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Iterator[Problem]:
+    """What was found, at the lines of images.yaml that pin the sources; warnings and errors only."""
+    for cell in cells:
+        pinned = {
+            str(source_of(component, matrix)): owner.position("components", component.name, "ref")
+            for component, owner in components_of(cell, matrix).values()
+        }
+        pairs = {(str(pair.framework), str(pair.source)) for pair in pairs_of(cell, matrix, {})}
+        for contract in found.contracts:
+            if (contract.framework, contract.source) not in pairs:
+                continue
+            for level in ("error", "warning"):
+                for finding in contract.at(level):
+                    yield Problem(
+                        level=level,
+                        rule=finding.verdict,
+                        message=f"{contract.framework}: {finding.file}:{finding.line}: {finding.message}",
+                        position=pinned[contract.source],
+                        cells=(cell.id,),
+                        fix=f"{finding.target}: {finding.window}" if finding.window else "",
+                    )
+        for pin in found.pins:
+            if pin["source"] in pinned:
+                yield Problem(
+                    level="note" if pin["level"] == "info" else pin["level"],
+                    rule=pin["check"],
+                    message=pin["message"],
+                    position=pinned[pin["source"]],
+                    cells=(cell.id,),
+                )
+    for need in found.missing:
+        cell = matrix.cell(need.cell)
+        owner = next(
+            component
+            for component, _ in components_of(cell, matrix).values()
+            if need.target in component.config.capabilities
+        )
+        yield Problem(
+            level="error",
+            rule="capability",
+            message=f"{need.source} does not have {need.target}",
+            position=cell.position("components", owner.name, "capabilities"),
+            cells=(need.cell,),
+            fix="`rocmimg contract window` shows the releases that have it",
+        )
+
+
+def examine(
+    cells: Sequence[Cell], matrix: Matrix, accepted: Sequence[Accepted], *, parts: Collection[str], online: bool
+) -> Examined:
+    """``contract`` (with required capabilities) and ``pins`` of cells, as far as they are among ``parts``.
+
+    ``online`` also fetches, and tries clones and checkouts.
+    """
     from rocmimg.contract.check import Checker
     from rocmimg.contract.required import missing_of, required_of
     from rocmimg.matrix.mirrors import mirrors_of
 
     with Checker(refresh=online, mirrors=mirrors_of(matrix.cells)) as checker:
-        pairs = [pair for cell in cells for pair in pairs_of(cell, matrix, {})]
-        contracts, unread = run_pairs(checker, pairs, accepted)
-        missing, unknown = missing_of(checker, [need for cell in cells for need in required_of(cell, matrix)])
-        pins, unchecked = check_pins(checker, cells, matrix, checkout=online)
+        asked = cells if "contract" in parts else ()
+        contracts, unread = run_pairs(checker, [p for cell in asked for p in pairs_of(cell, matrix, {})], accepted)
+        missing, unknown = missing_of(checker, [need for cell in asked for need in required_of(cell, matrix)])
+        pins, unchecked = check_pins(checker, cells if "pins" in parts else (), matrix, checkout=online)
     skipped = [*not_run(unread), *unknown, *unchecked]
     return Examined(contracts=contracts, missing=missing, pins=pins, not_run=list(dict.fromkeys(skipped)))
 

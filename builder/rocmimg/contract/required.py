@@ -31,6 +31,9 @@ class Required:
     target: str
     source: SourceSpec
 
+    def __str__(self) -> str:
+        return f"{self.cell}: requires {self.target}, which {self.source} does not have"
+
     @property
     def package(self) -> str:
         """The package that must have it."""
@@ -74,14 +77,14 @@ def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
             yield Required(cell=cell.id, target=target, source=source_of(component, matrix))
 
 
-def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[str], list[str]]:
+def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[Required], list[str]]:
     """Required capabilities that are not there, and those that could not be looked up, as lines."""
-    missing: list[str] = []
+    missing: list[Required] = []
     unread: list[str] = []
     for need in needs:
         try:
             if checker.status(need.target, need.source) != "resolved":
-                missing.append(f"{need.cell}: requires {need.target}, which {need.source} does not have")
+                missing.append(need)
         except SourceError as error:
             unread.append(f"not run: {need.cell} requires {need.target}: {error}")
     return missing, unread

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rocmimg.engine.context import ContextFile
+from rocmimg.errors import Position
 from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Rootfs
 from rocmimg.plan.expected import ExpectedImage
@@ -86,6 +87,16 @@ class ImagePlan:
     def all_inputs(self, base_id: str) -> dict[str, str]:
         """``named_inputs`` and the base image's id."""
         return {"base image": base_id, **self.named_inputs}
+
+    def origin(self, line: int) -> Position:
+        """The line of images.yaml that a line of the Dockerfile comes from: its component, the base, or the cell."""
+        for stage in self.stages:
+            first = self.dockerfile.count("\n", 0, self.dockerfile.find(stage.text)) + 1
+            if first <= line <= first + stage.text.count("\n"):
+                if any(component.name == stage.name for component in self.cell.components):
+                    return self.cell.position("components", stage.name)
+                return self.cell.position(*(("base",) if stage.name == "base" else ()))
+        return self.cell.position()
 
     def digest(self, base_id: str) -> str:
         """sha256 over every input, base image included: equal digests mean equal recipes."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rocmimg.errors import Position
 from rocmimg.lint.model import Evidence, Finding, Level, Rule
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.runner import Report
+from rocmimg.problem import Problem
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
 from rocmimg.terminal import harmless
 
@@ -123,7 +125,6 @@ def as_sarif(report: Report) -> str:
 
 def github(report: Report) -> Iterator[str]:
     """Workflow commands that GitHub shows at the lines of a pull request."""
-    levels = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
     for finding in report.findings:
         fields = {
             "file": finding.file,
@@ -133,9 +134,29 @@ def github(report: Report) -> Iterator[str]:
             "endColumn": finding.end_column,
             "title": finding.rule,
         }
-        properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())
-        body = _escape(f"{message(finding)}. {finding.fix}" if finding.fix else message(finding))
-        yield f"::{levels[finding.level]} {harmless(properties)}::{harmless(body)}"
+        yield annotation(
+            finding.level, fields, f"{message(finding)}. {finding.fix}" if finding.fix else message(finding)
+        )
+
+
+def problems_of(report: Report, origins: Mapping[str, Callable[[int], Position]]) -> Iterator[Problem]:
+    """Findings about rendered Dockerfiles, named by their cells, at the lines of images.yaml that they come from."""
+    for finding in report.findings:
+        if origin := origins.get(finding.file):
+            yield Problem(
+                level=finding.level.value,
+                rule=finding.rule,
+                message=finding.message,
+                position=origin(finding.line),
+                cells=(finding.file,),
+                fix=finding.fix,
+            )
+
+
+def annotation(level: str, fields: Mapping[str, object], said: str) -> str:
+    """One workflow command."""
+    properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())
+    return f"::{'notice' if level == 'note' else level} {harmless(properties)}::{harmless(_escape(said))}"
 
 
 def _escape(value: str, more: str = "") -> str:

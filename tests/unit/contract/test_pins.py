@@ -179,4 +179,44 @@ def test_check_brings_all_of_it_together(tmp_path, monkeypatch, capsys):
     assert {(p["check"], p["level"]) for p in shown["pins"]} == {("minimum", "error"), ("prebuild", "warning")}
     assert shown["not_run"] == []
     assert run(["check"]) == 1
-    assert "1 file: " in capsys.readouterr().out.replace("1 files", "1 file")
+    said = capsys.readouterr().out
+    assert f"images.yaml:7: error: {tmp_path}/aiter@v1 does not have aiter.x [capability]" in said
+    assert "Dockerfile" not in said.partition("[capability]")[0].rpartition("\n")[2]
+
+
+def test_check_of_one_part_and_its_forms(tmp_path, monkeypatch, capsys):
+    repository.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    releases(tmp_path / "aiter", {"v1": {"aiter/__init__.py": "", "setup.py": "setup(python_requires='>=3.12')"}})
+    write(tmp_path, {"fw/vllm/__init__.py": "from aiter import gone\n", "images.yaml": YAML.format(tmp=tmp_path)})
+    assert run(["check", "--only", "lint"]) == 0
+    assert "capability" not in capsys.readouterr().out
+    assert run(["check", "--only", "contract", "--format", "github"]) == 1
+    said = capsys.readouterr().out
+    assert "::error file=images.yaml,line=7,title=capability::" in said
+    assert run(["check", "--format", "sarif"]) == 1
+    (log,) = json.loads(capsys.readouterr().out)["runs"]
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["results"]]
+    assert set(places) == {"images.yaml"}
+    assert run(["check", "--only", "pins", "--format", "markdown"]) == 1
+    assert "| images.yaml:7 | error | minimum |" in capsys.readouterr().out
+
+
+def test_a_part_that_could_not_be_run_is_not_a_pass(tmp_path, monkeypatch, capsys):
+    repository.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    text = YAML.replace("{tmp}/aiter", "file:///nowhere/aiter").format(tmp=tmp_path)
+    write(tmp_path, {"fw/vllm/__init__.py": "import aiter\n", "images.yaml": text})
+    assert run(["check", "--only", "contract"]) == 10
+    assert "not run: " in capsys.readouterr().err
+    assert run(["check", "--only", "lint"]) == 0
+
+
+def test_what_cells_share_is_said_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = "targets:\n  t:\n    gpu_archs: [gfx942, gfx950]\n    base: x:latest\n"
+    write(tmp_path, {"images.yaml": text})
+    run(["check", "--only", "lint", "-v"])
+    said = capsys.readouterr().out
+    assert "images.yaml:4: " in said
+    assert said.count("= t-gfx942, t-gfx950") == said.count("images.yaml:")
