@@ -1,0 +1,50 @@
+"""What README and docs say, held to the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import rocmimg.errors
+from rocmimg.cli import VERBS
+from rocmimg.matrix import load
+from rocmimg.plan import make_plan
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_exit_code_has_its_row():
+    kinds = [one for one in vars(rocmimg.errors).values() if isinstance(one, type) and "exit_code" in vars(one)]
+    codes = {one.exit_code for one in kinds if one.exit_code > 1}
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/exit-codes.md").read_text(), re.MULTILINE)
+    assert codes <= set(map(int, rows))
+    assert set(map(int, rows)) - codes == {0, 1, 2, 130, 143}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_that_are_shown_exist(page):
+    shown = set(re.findall(r"`rocmimg ([a-z]+)", page.read_text(encoding="utf-8")))
+    shown |= set(re.findall(r"^    (?:\$ )?rocmimg ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert shown <= set(VERBS), shown - set(VERBS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_matrix_of_the_readme_plans(tmp_path):
+    (text,) = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "targets:" in block]
+    (tmp_path / "images.yaml").write_text(text)
+    matrix = load(tmp_path / "images.yaml")
+    plan = make_plan(matrix, [cell.id for cell in matrix.cells])
+    assert [image.id for image in plan.images] == ["mine-gfx942"]
+    assert yaml.safe_load(text)["targets"]["mine"]["base"] in plan["mine-gfx942"].dockerfile
+
+
+def test_the_readme_is_a_page():
+    assert len(README.splitlines()) <= 110
