@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -103,13 +102,17 @@ class ImageRecords:
         self.repository = repository
         self.digest = digest
         self.trust = trust
+        self._entries: tuple[Descriptor, ...] | None = None
         self._read: dict[str, list[Record]] = {}
         self.ignored: dict[str, Counter[str]] = {}
         """Kind of attachment -> why how many of them are not believed."""
 
-    @cached_property
+    @property
     def entries(self) -> tuple[Descriptor, ...]:
-        return tuple(self.repository.referrers(self.digest))
+        # Not functools.cached_property: before Python 3.12 it lets one thread of all at a time.
+        if self._entries is None:
+            self._entries = tuple(self.repository.referrers(self.digest))
+        return self._entries
 
     def of(self, kind: str) -> list[Record]:
         """Believed statements of a kind, each after those that were there before it.
@@ -163,7 +166,7 @@ class ImageRecords:
         """Attach such a statement."""
         attach(self.repository, subject, kind, self.sealed(kind, predicate, signer))
         self._read.clear()
-        del self.__dict__["entries"]
+        self._entries = None
 
 
 def attach(repository: Repository, subject: Descriptor, kind: str, data: bytes) -> None:

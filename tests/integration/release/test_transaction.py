@@ -160,12 +160,12 @@ class Slow:
 
         self._patch.setattr(Transport, "_send", send)
         self._thread.start()
-        assert self._paused.wait(60)
+        assert self._paused.wait(300)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._resume.set()
-        self._thread.join(60)
+        self._thread.join(300)
         assert not self._thread.is_alive()
         self._patch.setattr(Transport, "_send", self._real)
 
@@ -175,7 +175,7 @@ class Slow:
             now = self.requests
         if now > self._limit:
             self._paused.set()
-            assert self._resume.wait(60)
+            assert self._resume.wait(300)
 
     def _run(self) -> None:
         try:
