@@ -248,6 +248,13 @@ def test_a_backend_that_is_opened_on_request_is_a_note(verdict):
     assert verdict(check_missing_libraries, loads=[{**loads[0], "path": "/l/site-packages/other/a.so"}])[0] == "failed"
 
 
+def test_an_adapter_to_a_torch_that_nobody_installed_is_a_note(verdict):
+    loads = [{"path": "/site/a/_torch.so", "error": "libtorch.so: cannot open shared object file: No such file"}]
+    assert verdict(check_missing_libraries, loads=loads)[0] == "passed"
+    files = {"objects": [shared("/site/torch/lib/libtorch.so", "torch")]}
+    assert verdict(check_missing_libraries, loads=loads, files=files)[0] == "failed"
+
+
 def test_what_cannot_be_read_is_a_finding_and_costs_nothing_else(verdict):
     assert verdict(check_readable)[0] == "passed"
     assert verdict(check_readable, files={"unreadable": [{"path": "/a.so", "error": "cut off"}]})[0] == "failed"

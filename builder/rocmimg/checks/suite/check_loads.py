@@ -9,6 +9,7 @@ from rocmimg.checks import Image, check, not_applicable
 from rocmimg.checks.suite.optional import CUDA, optional
 
 _ABSENT: Final = re.compile(r"([^\s:]+): cannot open shared object file")
+_TORCH: Final = re.compile(r"lib(torch|c10)\w*\.so")
 
 
 @check("needed-libraries", tier="image", classes=["F23"])
@@ -65,7 +66,9 @@ def check_missing_libraries(image: Image) -> None:
         absent = _ABSENT.search(one["error"])
         if not absent or CUDA.fullmatch(absent[1]):
             continue
-        if optional(one["path"]):
+        # Without torch, what needs torch is an adapter to it; where torch is required, `requirements` says so.
+        adapter = _TORCH.match(absent[1]) and not _has_torch(image)
+        if optional(one["path"]) or adapter:
             image.remark(f"{one['path']}, which is opened on request only: {one['error']}", path=one["path"])
             continue
         image.finding(
@@ -74,6 +77,10 @@ def check_missing_libraries(image: Image) -> None:
             cause="the package that has it is not in the final image, or its folder is not on the loader's path",
             fix="install it there, or add its folder to /etc/ld.so.conf.d and run ldconfig",
         )
+
+
+def _has_torch(image: Image) -> bool:
+    return any(_TORCH.match(one["path"].rpartition("/")[2]) for one in image.probe["files"]["objects"])
 
 
 @check("unbound-symbols", tier="import", classes=["F06"])
