@@ -21,11 +21,16 @@ class Container:
         return self._result
 
 
+LONG = "x" * 200_000
+
+
 @pytest.mark.parametrize(
     ("command", "args", "argv"),
-    [("%s -c %s", ("python3", "x" * 200_000), ["python3", "-c", "x" * 200_000]), ("%s", ("/a b",), ["/a b"]),
-     ("%s --version", ("tool",), ["tool", "--version"]), ("command -v %s", ("git",), ["/bin/sh", "-c", "command -v git"]),
-     ("cat %s | wc", ("a b",), ["/bin/sh", "-c", "cat 'a b' | wc"]), ("%s < %s", ("a", "b"), ["/bin/sh", "-c", "a < b"])],
+    [("%s -c %s", ("python3", LONG), ["python3", "-c", LONG]), ("%s", ("/a b",), ["/a b"]),
+     ("%s --version", ("tool",), ["tool", "--version"]),
+     ("command -v %s", ("git",), ["/bin/sh", "-c", "command -v git"]),
+     ("cat %s | wc", ("a b",), ["/bin/sh", "-c", "cat 'a b' | wc"]),
+     ("%s < %s", ("a", "b"), ["/bin/sh", "-c", "a < b"])],
 )  # fmt: skip
 def test_a_program_is_started_itself_and_the_rest_by_a_shell(command, args, argv):
     container = Container()
