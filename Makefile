@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean
+.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -61,6 +61,10 @@ test-newest test-lowest: test-%: venv
 	$(LOCK) --upgrade --resolution $(if $(filter lowest,$*),lowest-direct,highest) --output-file build/$*.lock
 	VENV=build/venv-$* LOCK=build/$*.lock scripts/setup-venv.sh
 	build/venv-$*/bin/python -m pytest -q -n 2 tests/unit
+
+# test-packages: real ROCm packages of the index in images, what is said of them compared with other tools (0.8 GB)
+test-packages:
+	ROCMIMG_TEST_PACKAGES=$(or $(ROCMIMG_TEST_PACKAGES),1) $(PYTEST) -q tests/integration/checks/test_packages.py
 
 # corpus: lint a folder of foreign Dockerfiles; counts per rule and a sample to judge: make corpus FOLDER=path
 corpus:

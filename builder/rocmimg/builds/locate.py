@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _REFERENCE: Final = re.compile(r"[/:@.]|^[0-9a-f]{12,64}$")
 _ARCH_LABEL: Final = re.compile(r"gfx|(gpu|rocm|offload)[-_.]?(arch|target)", re.IGNORECASE)
 _ARCH_VARIABLES: Final = ("PYTORCH_ROCM_ARCH", "GPU_ARCHS", "AMDGPU_TARGETS", "HCC_AMDGPU_TARGET")
-_GFX: Final = re.compile(r"gfx[0-9][0-9a-f-]*(?:generic)?")
+_GFX: Final = re.compile(r"gfx(?:[0-9]+(?:-[0-9]+)*-generic|[0-9a-f]{3,4}(?![0-9a-z]))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from rocmimg.contract.probe import Names
 from rocmimg.plan.expected import ExpectedImage
 
 if TYPE_CHECKING:
+    from testinfra.host import Host
+
     from rocmimg.engine import Container
 
 NO_PYTHON: Final = "there is no Python in the image"
@@ -160,6 +162,15 @@ class Image:
     def note(self, **facts: Any) -> None:
         """Add facts to the report of the running check, whatever its verdict."""
         self.notes.update(facts)
+
+    def host(self, **options: Any) -> Host:
+        """The running container as testinfra sees it, with other limits than the fixture ``host`` has.
+
+        ``options``: timeout in seconds, user, env, stdin, output_limit in bytes.
+        """
+        from rocmimg.checks.backend import host_of
+
+        return host_of(self.container, **options)
 
     @cached_property
     def container(self) -> Container:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,11 @@ TIERS: Final[tuple[Tier, ...]] = ("image", "import", "aot", "gpu")
 Status = Literal["passed", "failed", "not-run", "not-applicable", "waived"]
 """``not-run`` is a proof that is missing; ``not-applicable`` says that there is nothing of the kind in the image."""
 CellStatus = Literal["passed", "failed", "not-run"]
+
+
+def file_name(image: str) -> str:
+    """A cell's id, or an image's reference, as one part of a path."""
+    return re.sub(r"[^\w.-]+", "-", image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

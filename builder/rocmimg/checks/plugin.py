@@ -140,11 +140,7 @@ def image(request: pytest.FixtureRequest) -> Image:
 @pytest.fixture
 def host(image: Image) -> Host:
     """The running container, as testinfra sees it."""
-    from testinfra.host import Host
-
-    from rocmimg.checks.backend import ContainerBackend
-
-    return Host(ContainerBackend(image.container))
+    return image.host()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 import threading
 import time
@@ -20,7 +19,16 @@ from rocmimg import __version__
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage, own_archs
 from rocmimg.checks.job import CheckJob, Gpu
-from rocmimg.checks.model import TIERS, CheckResult, ImageResult, Tier, Waiver, check_from_json, result_from_json
+from rocmimg.checks.model import (
+    TIERS,
+    CheckResult,
+    ImageResult,
+    Tier,
+    Waiver,
+    check_from_json,
+    file_name,
+    result_from_json,
+)
 from rocmimg.checks.pytest_process import STARTED, Progress, PytestProcess
 from rocmimg.checks.run_probe import exported, probe
 from rocmimg.checks.suites import command, own_folder, suite_digest
@@ -133,7 +141,7 @@ class Run:
         if subject.image is None:
             self._view.finished(blank)
             return blank
-        name = re.sub(r"[^\w.-]+", "-", subject.expected.cell)
+        name = file_name(subject.expected.cell)
         log = self._options.results / f"{name}.log"
         try:
             result = self._judge(subject, replace(blank, reason="", log=str(log)), log)

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg.checks.backend import CommandStopped, host_of
 from rocmimg.checks.probe import outside
 from rocmimg.checks.probe.__main__ import loadable
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from tarfile import TarInfo
     from typing import IO
 
+    from testinfra.backend.base import CommandResult
+
     from rocmimg.engine import Container, Engine
-    from rocmimg.engine.types import ExecResult
     from rocmimg.plan.expected import ExpectedImage
 
 IMPORT_LIMIT_S: Final = 300
@@ -189,25 +191,24 @@ def _run(
 ) -> tuple[dict[str, Any] | None, tuple[str, str]]:
     """The answer of one interpreter, or the kind of its failure and the words for it."""
     mark = secrets.token_hex(16)
-    done = container.exec(
-        command(interpreter, mark, wanted), timeout=PROBE_LIMIT_S, user=user, output_limit=ANSWER_LIMIT
-    )
-    answer = answer_of(done.stdout, mark)
+    host = host_of(container, timeout=PROBE_LIMIT_S, user=user, output_limit=ANSWER_LIMIT)
+    argv = command(interpreter, mark, wanted)
+    try:
+        done = host.run(" ".join(["%s"] * len(argv)), *argv)
+    except CommandStopped as stopped:
+        return None, ("broken-python", f"{interpreter} {stopped.reason}")
+    answer = answer_of(done.stdout_bytes, mark)
     return answer, ("", "") if answer is not None else _failure(interpreter, done)
 
 
-def _failure(interpreter: str, done: ExecResult) -> tuple[str, str]:
-    said = done.stderr.decode(errors="replace").strip()
-    if done.timed_out:
-        return "broken-python", f"{interpreter} hangs: ended after {PROBE_LIMIT_S} s"
-    if done.flooded:
-        return "broken-python", f"{interpreter} writes without end: ended after {ANSWER_LIMIT >> 20} MiB"
-    if done.exit_code == _TOO_OLD:
+def _failure(interpreter: str, done: CommandResult) -> tuple[str, str]:
+    said = done.stderr_bytes.decode(errors="replace").strip()
+    if done.rc == _TOO_OLD:
         return "old-python", f"{interpreter} is Python {said[-20:]}; 3.8 or later is needed to look around"
-    if done.exit_code in _NO_COMMAND and ("not found" in said or "no such file" in said.lower()):
+    if done.rc in _NO_COMMAND and ("not found" in said or "no such file" in said.lower()):
         return "no-python", f"{interpreter} is not in the image"
     last = " | ".join(said.splitlines()[-3:])
-    return "broken-python", f"{interpreter} ended with exit code {done.exit_code}" + (f": {last}" if last else "")
+    return "broken-python", f"{interpreter} ended with exit code {done.rc}" + (f": {last}" if last else "")
 
 
 def _merged(answer: dict[str, Any]) -> dict[str, Any]:

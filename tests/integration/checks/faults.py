@@ -251,6 +251,21 @@ FAULTS = (
         """,
     ),
     Fault(
+        "a library that only another package has", "missing-libraries", "libzffi.so: cannot open", ("F23", "F44"),
+        script="""
+        echo 'int ffi;' | library $SITE/zffi/libzffi.so -Wl,-soname,libzffi.so
+        echo 'extern int ffi; int *use = &ffi;' | library $SITE/tiles/libtiles.so $SITE/zffi/libzffi.so
+        echo 'x = 1' | package tiles
+        dist tiles 1.0 tiles/libtiles.so
+        """,
+        twin="""
+        echo 'int ffi;' | library $SITE/zffi/libzffi.so -Wl,-soname,libzffi.so
+        echo 'extern int ffi; int *use = &ffi;' | library $SITE/tiles/libtiles.so $SITE/zffi/libzffi.so
+        echo "import ctypes; ctypes.CDLL('$SITE/zffi/libzffi.so')" | package tiles
+        dist tiles 1.0 tiles/libtiles.so
+        """,
+    ),
+    Fault(
         "a tool that lost its run path", "needed-libraries", "libtool.so.0 (it is in /app/libtool.so.0)", ("F23",),
         script="""
         echo 'int answer(void) { return 42; }' | library /app/libtool.so.0 -Wl,-soname,libtool.so.0
@@ -332,16 +347,15 @@ FAULTS = (
         "a component that opens a second HIP runtime after torch", "duplicate-libraries", "torch and then labkernels",
         ("F21", "F47"),
         script="""
-        for place in torch/lib other; do
-            echo "const char *owner = \\"$place\\";" | library $SITE/$place/libamdhip64.so.7
-        done
+        echo 'int owner;' | library $SITE/torch/lib/libamdhip64.so.7 -Wl,-soname,libamdhip64.so.7
+        mkdir $SITE/other; cp $SITE/torch/lib/libamdhip64.so.7 $SITE/other/
         echo "import ctypes; ctypes.CDLL('$SITE/torch/lib/libamdhip64.so.7')" > $SITE/torch/__init__.py
         printf 'class version: hip = "7.2"; cuda = None\n' >> $SITE/torch/__init__.py
         dist torch 2.9.1+rocm7.2 torch/__init__.py
         echo "import ctypes; ctypes.CDLL('$SITE/other/libamdhip64.so.7')" >> $LIB/../__init__.py
         """,
         twin="""
-        echo "int owner;" | library $SITE/torch/lib/libamdhip64.so.7
+        echo 'int owner;' | library $SITE/torch/lib/libamdhip64.so.7 -Wl,-soname,libamdhip64.so.7
         echo "import ctypes; ctypes.CDLL('$SITE/torch/lib/libamdhip64.so.7')" > $SITE/torch/__init__.py
         printf 'class version: hip = "7.2"; cuda = None\n' >> $SITE/torch/__init__.py
         dist torch 2.9.1+rocm7.2 torch/__init__.py
@@ -359,7 +373,7 @@ FAULTS = (
     ),
     Fault(
         "a start-up file that prints", "python-start", "noisy.pth", (),
-        script="echo 'import sys; sys.stdout.write(\"hello\\n\")' > $SITE/noisy.pth",
+        script="echo 'import sys; print(1)' > $SITE/noisy.pth",
     ),
     Fault(
         "a network card's driver of another release", "rdma-abi", "is for ABI 25; libibverbs has 34", ("F25",),
@@ -449,7 +463,7 @@ FAULTS = (
         sets=("checks.max_hidden_mib=20",),
     ),
     Fault(
-        "a cache in a home that nobody may write to", "restricted", "/.triton: cannot be written to", ("F53",),
+        "a cache in a home that nobody may write to", "restricted", "/root/.triton cannot be written to", ("F53",),
         script="echo 'x = 1' | package triton",
         instructions="ENV HOME=/root USER=app XDG_CACHE_HOME=/tmp/cache", sets=("checks.conditions=[restricted]",),
     ),

@@ -97,7 +97,7 @@ def test_an_image_without_a_plan_is_what_its_configuration_says():
      ((), {"env": {"PYTORCH_ROCM_ARCH": "gfx90a;gfx942:xnack-"}}, ("gfx90a", "gfx942"), "variable PYTORCH_ROCM_ARCH"),
      ((), {"labels": {LABEL_CELL: "lab-gfx950"}}, ("gfx950",), f"label {LABEL_CELL}"),
      ((), {"labels": {"com.example.gpu_arch": "gfx9-4-generic"}}, ("gfx9-4-generic",), "label com.example.gpu_arch"),
-     ((), {"env": {"GPU_ARCHS": "native"}}, (), "")],
+     ((), {"labels": {LABEL_CELL: "lab-base-gfx9"}, "env": {"GPU_ARCHS": "native"}}, (), "")],
 )  # fmt: skip
 def test_who_says_which_gpus_it_is_for(asked, more, archs, source):
     expected = unplanned("x:1", replace(DETAIL, **more), asked)

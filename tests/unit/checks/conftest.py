@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,7 +53,7 @@ def order(tmp_path) -> CheckJob:
 def verdict(order) -> Callable[..., tuple[str, str]]:
     """Run a check on an image that is clean but for what is given; its status and reason."""
 
-    def judged(check, *, component=None, planned=None, detail=None, history=(), host=None, **sections):
+    def judged(check, *, component=None, planned=None, detail=None, history=(), host=None, again="", **sections):
         components = (COMPONENT.model_copy(update=component or {}),)
         plan = PLANNED.model_copy(update={"components": components, **(planned or {})})
         probe = deepcopy(PROBE)
@@ -60,6 +61,7 @@ def verdict(order) -> Callable[..., tuple[str, str]]:
             probe[name] = {**probe[name], **found} if isinstance(found, dict) and set(found) != {"error"} else found
         given = order.model_copy(update={"planned": plan, "detail": {**DETAIL, **(detail or {})}, "history": history})
         image = Image(given, probe)
+        image.host = lambda **_: SimpleNamespace(run=lambda *_: SimpleNamespace(stdout=again))
         error = None
         try:
             check(image, host) if host else check(image)

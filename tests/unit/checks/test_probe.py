@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ import rocmimg.checks.probe
 from rocmimg.checks.probe import __main__ as main
 from rocmimg.checks.probe.files import Walk
 from rocmimg.checks.probe.tree import Live
-from rocmimg.checks.run_probe import _failure, answer_of, command
+from rocmimg.checks.run_probe import _run, answer_of, command
 from rocmimg.engine.types import ExecResult
 
 SOURCES = sorted(Path(rocmimg.checks.probe.__file__).parent.glob("*.py"))
@@ -168,9 +169,15 @@ def test_what_a_python_too_old_says():
 )
 def test_why_a_probe_gave_no_answer(result, kind, words):
     defaults = {"stdout": b"", "stderr": b"", "timed_out": False, "seconds": 1.0}
-    done = ExecResult(**{**defaults, **result})
-    assert answer_of(done.stdout, "mark") is None
-    found, said = _failure("p", done)
+    asked = []
+
+    def execute(argv, **options):
+        asked.append((argv[:5], options["timeout"], options["output_limit"]))
+        return ExecResult(**{**defaults, **result})
+
+    answer, (found, said) = _run(SimpleNamespace(id="c" * 64, exec=execute), "p", JOB)
+    assert answer is None
+    assert asked == [(["p", "-I", "-S", "-c", asked[0][0][4]], 1200, 256 << 20)]
     assert found == kind
     assert words in said
 

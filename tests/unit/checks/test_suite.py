@@ -248,6 +248,23 @@ def test_a_backend_that_is_opened_on_request_is_a_note(verdict):
     assert verdict(check_missing_libraries, loads=[{**loads[0], "path": "/l/site-packages/other/a.so"}])[0] == "failed"
 
 
+def test_a_library_whose_package_loads_what_it_needs_first(verdict):
+    path = "/l/site-packages/tilelang/lib/libtvm.so"
+    loads = [{"path": path, "error": "libtvm_ffi.so: cannot open shared object file: No such file or directory"}]
+    assert verdict(check_missing_libraries, loads=loads)[0] == "failed"
+    assert verdict(check_missing_libraries, loads=loads, again=f'a word\n{{"{path}": ""}}\n')[0] == "passed"
+    assert verdict(check_missing_libraries, loads=loads, again=f'{{"{path}": "still"}}')[0] == "failed"
+    unbound = [{"path": path, "error": "undefined symbol: x"}]
+    assert verdict(check_unbound_symbols, loads=unbound, again=f'{{"{path}": ""}}')[0] == "passed"
+
+
+def test_an_adapter_to_a_torch_that_nobody_installed_is_a_note(verdict):
+    loads = [{"path": "/site/a/_torch.so", "error": "libtorch.so: cannot open shared object file: No such file"}]
+    assert verdict(check_missing_libraries, loads=loads)[0] == "passed"
+    files = {"objects": [shared("/site/torch/lib/libtorch.so", "torch")]}
+    assert verdict(check_missing_libraries, loads=loads, files=files)[0] == "failed"
+
+
 def test_what_cannot_be_read_is_a_finding_and_costs_nothing_else(verdict):
     assert verdict(check_readable)[0] == "passed"
     assert verdict(check_readable, files={"unreadable": [{"path": "/a.so", "error": "cut off"}]})[0] == "failed"

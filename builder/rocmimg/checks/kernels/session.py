@@ -12,6 +12,7 @@ from rocmimg.checks.kernels import compile as compilers
 from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.pack import write_pack
 from rocmimg.checks.kernels.runner import KernelResult, KernelRunner
+from rocmimg.checks.model import file_name
 from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class KernelSession:
         kernels = [attempt.compiled for attempt in found if attempt.compiled]
         folders = [self._image.folder / "kernels"]
         if export := self._image.export_kernels:
-            folders.append(export / self._image.expect.cell)
+            folders.append(export / file_name(self._image.expect.cell))
         seed = secrets.randbits(32)
         for folder in folders:
             write_pack(

@@ -256,7 +256,8 @@ class Probe:
             one = found.get(entry.module, found)
             error = one.get("error", "") or ("" if one.get("origin") else f"there is no module {entry.module}")
             return {"error": error, "trace": "", "seconds": time.monotonic() - began}
-        asked: dict[str, Any] = {"modules": [entry.module], "requires": {entry.module: [entry.attribute]}}
+        name = f"{entry.module}.{entry.attribute}"
+        asked: dict[str, Any] = {"modules": [entry.module], "requires": {entry.module: [name]}}
         job = {"do": "imports", "folder": entry.folder, **asked}
         found = self._fresh(job, self._cwd, self._env, limit, entry.python)
         one = found["modules"][entry.module] if "modules" in found else found

@@ -225,5 +225,7 @@ if __name__ == "__main__":
     _result = json.dumps({"start": start, "origins": origins, "imports": imports}[given["do"]](given)).encode()
     while _result:
         _result = _result[os.write(_answer, _result) :]
+    # What start-up files print is in a buffer, and is seen by users when Python ends.
+    sys.stdout.flush()
     # Libraries that are half initialized must not have a say in how this ends.
     os._exit(0)

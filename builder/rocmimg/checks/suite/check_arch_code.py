@@ -20,7 +20,11 @@ def check_arch_code(image: Image) -> None:
     files = image.probe["files"]
     owners = by_owner(files["objects"])
     unread = files.get("unread", [])
-    image.note(archs={owner: sorted(found) for owner, found in owners.items()}, source=image.expect.archs_from)
+    image.note(
+        archs={owner: sorted(found) for owner, found in owners.items()},
+        source=image.expect.archs_from,
+        files={one["path"]: one["archs"] for one in files["objects"] if one["archs"]},
+    )
     if not owners and not unread:
         if image.expect.archs_from == "--arch":
             _none(image, image.expect.archs, {})

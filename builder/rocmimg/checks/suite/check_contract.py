@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from rocmimg.checks import Image, check, fail, not_applicable, not_run
+from rocmimg.checks.backend import CommandStopped
 from rocmimg.contract.probe import PROGRAM, compare, not_told, read_answers
 
 _LIMIT_S: Final = 600.0
@@ -22,11 +23,15 @@ def check_contract(image: Image) -> None:
     untold: list[str] = []
     for names in image.contract:
         question = json.dumps(names.wanted).encode()
-        done = image.container.exec([image.expect.python, "-c", PROGRAM], timeout=_LIMIT_S, stdin=question)
+        why = ""
         try:
-            answers = read_answers(done.stdout)
+            done = image.host(timeout=_LIMIT_S, stdin=question).run("%s -c %s", image.expect.python, PROGRAM)
+            why = done.stderr.strip()[-300:]
+            answers = read_answers(done.stdout_bytes)
+        except CommandStopped as stopped:
+            untold.append(f"{names.package}: the image gave no answer: it {stopped.reason}")
+            continue
         except ValueError:
-            why = "it ran too long" if done.timed_out else done.stderr.decode(errors="replace").strip()[-300:]
             untold.append(f"{names.package}: the image gave no answer: {why}")
             continue
         if differences := compare(names.expected, answers):

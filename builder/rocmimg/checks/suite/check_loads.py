@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
 from rocmimg.checks import Image, check, not_applicable
+from rocmimg.checks.backend import CommandStopped
 from rocmimg.checks.suite.optional import CUDA, optional
 
 _ABSENT: Final = re.compile(r"([^\s:]+): cannot open shared object file")
+_PACKAGE: Final = re.compile(r"-packages/(\w+)/")
+_IMPORT_LIMIT_S: Final = 300.0
+_AGAIN: Final = """\
+import ctypes, importlib, json, os, sys
+importlib.import_module(sys.argv[1])
+answer = {}
+for path in json.loads(sys.argv[2]):
+    try:
+        ctypes.CDLL(path, mode=os.RTLD_NOW)
+        answer[path] = ""
+    except OSError as error:
+        answer[path] = str(error)
+sys.stdout.write("\\n" + json.dumps(answer) + "\\n")
+sys.stdout.flush()
+os._exit(0)
+"""
+"""In its package's process a library is loaded as users load it; the end is short, so that none has a say in it."""
+_TORCH: Final = re.compile(r"lib(torch|c10)\w*\.so")
 
 
 @check("needed-libraries", tier="image", classes=["F23"])
@@ -50,22 +70,43 @@ def check_needed_libraries(image: Image) -> None:
         )
 
 
-def _loads(image: Image) -> list[dict[str, Any]]:
+def _loads(image: Image, *, absent: bool) -> list[dict[str, Any]]:
+    """What could not be loaded, for want of another library or not, and cannot after its package's import either."""
     found: list[dict[str, Any]] = image.probe["loads"]
     if not found:
         not_applicable("there are no extensions")
     image.note(libraries=len(found))
-    return [one for one in found if one["error"]]
+    failed = [one for one in found if one["error"] and bool(_ABSENT.search(one["error"])) == absent]
+    packages: dict[str, list[str]] = {}
+    for one in failed:
+        if package := _PACKAGE.search(one["path"]):
+            packages.setdefault(package[1], []).append(one["path"])
+    # A package may load what its libraries need before them: tilelang imports tvm_ffi, which has libtvm_ffi.so.
+    after = {path: error for name, paths in packages.items() for path, error in _again(image, name, paths).items()}
+    return [one for one in failed if after.get(one["path"], one["error"])]
+
+
+def _again(image: Image, package: str, paths: list[str]) -> dict[str, str]:
+    """Path -> error of each library in a process that has imported its package; nothing where that cannot be."""
+    try:
+        host = image.host(timeout=_IMPORT_LIMIT_S)
+        done = host.run("%s -c %s %s %s", image.probe["interpreter"]["executable"], _AGAIN, package, json.dumps(paths))
+        found: dict[str, str] = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except (CommandStopped, ValueError):
+        return {}
+    return found
 
 
 @check("missing-libraries", tier="import", classes=["F23", "F44"])
 def check_missing_libraries(image: Image) -> None:
     """Loaded after torch, no library of a Python package lacks another one."""
-    for one in _loads(image):
+    for one in _loads(image, absent=True):
         absent = _ABSENT.search(one["error"])
         if not absent or CUDA.fullmatch(absent[1]):
             continue
-        if optional(one["path"]):
+        # Without torch, what needs torch is an adapter to it; where torch is required, `requirements` says so.
+        adapter = _TORCH.match(absent[1]) and not _has_torch(image)
+        if optional(one["path"]) or adapter:
             image.remark(f"{one['path']}, which is opened on request only: {one['error']}", path=one["path"])
             continue
         image.finding(
@@ -76,13 +117,15 @@ def check_missing_libraries(image: Image) -> None:
         )
 
 
+def _has_torch(image: Image) -> bool:
+    return any(_TORCH.match(one["path"].rpartition("/")[2]) for one in image.probe["files"]["objects"])
+
+
 @check("unbound-symbols", tier="import", classes=["F06"])
 def check_unbound_symbols(image: Image) -> None:
     """Loaded after torch, every library of a Python package finds every symbol."""
-    for one in _loads(image):
+    for one in _loads(image, absent=False):
         error = one["error"]
-        if _ABSENT.search(error):
-            continue
         if optional(one["path"]):
             image.remark(f"{one['path']}, which is opened on request only: {error}", path=one["path"])
             continue

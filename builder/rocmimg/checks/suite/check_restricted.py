@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any, Final
 
 from rocmimg.checks import Image, check, fail, not_applicable, not_run
+from rocmimg.checks.backend import CommandStopped, host_of
 from rocmimg.checks.suite.gpu_errors import needs_gpu
 from rocmimg.engine import ContainerSpec, connect
 
@@ -30,23 +31,24 @@ def check_restricted(image: Image) -> None:
     )
     python = image.probe["interpreter"]["executable"]
     with connect() as engine, engine.run(spec) as container:
-        done = container.exec([python, "-c", source, json.dumps(modules)], timeout=_LIMIT_S)
-    if done.timed_out:
-        not_run(f"the restricted run hangs: ended after {_LIMIT_S:.0f} s")
+        try:
+            done = host_of(container, timeout=_LIMIT_S).run("%s -c %s %s", python, source, json.dumps(modules))
+        except CommandStopped as stopped:
+            not_run(f"the restricted run {stopped.reason}")
     said = _last(done.stdout)
     if said is None:
         fail(
-            f"Python does not start restricted: {done.stderr.decode(errors='replace').strip()[-300:]}",
+            f"Python does not start restricted: {done.stderr.strip()[-300:]}",
             cause=f"the user {_USER}, a read-only root",
             fix="make the interpreter's folders readable for everybody",
         )
     _judge(image, said, modules)
 
 
-def _last(output: bytes) -> dict[str, Any] | None:
+def _last(output: str) -> dict[str, Any] | None:
     """The answer in the last line."""
     try:
-        said = json.loads(output.decode(errors="replace").strip().splitlines()[-1])
+        said = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError):
         return None
     return said if isinstance(said, dict) else None

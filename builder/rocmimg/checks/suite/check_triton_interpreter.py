@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Final
 
 from rocmimg.checks import Image, check, fail, not_applicable
+from rocmimg.checks.backend import CommandStopped
 from rocmimg.engine.context import ContextFile
 
 _FOLDER: Final = "/tmp"  # noqa: S108
@@ -23,14 +24,14 @@ def check_triton_interpreter(image: Image) -> None:
     source = resources.files("rocmimg.checks.scripts") / "triton_interpreter.py"
     image.container.put(_FOLDER, [ContextFile(path=_SCRIPT, data=source.read_bytes())])
     # A process of its own: the interpreter replaces Triton's compiler for good.
-    done = image.container.exec(
-        [image.expect.python, f"{_FOLDER}/{_SCRIPT}"], env={"TRITON_INTERPRET": "1"}, timeout=_LIMIT_S
-    )
+    host = image.host(env={"TRITON_INTERPRET": "1"}, timeout=_LIMIT_S)
     fix = "install the Triton that this torch was released with"
-    if done.timed_out:
-        fail(f"the kernel hangs: ended after {_LIMIT_S:.0f} s", cause="torch and Triton do not fit", fix=fix)
-    if done.exit_code:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    try:
+        done = host.run("%s %s", image.expect.python, f"{_FOLDER}/{_SCRIPT}")
+    except CommandStopped as stopped:
+        fail(f"the kernel {stopped.reason}", cause="torch and Triton do not fit", fix=fix)
+    if done.failed:
+        last = done.stderr.strip().splitlines()[-1:]
         fail(f"the kernel does not run: {' '.join(last)}", cause="torch and Triton do not fit", fix=fix)
     said = json.loads(done.stdout.splitlines()[-1])
     image.note(**said)
