@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-KINDS: Final = ("shared object", "code object")
-_GENERIC: Final[Mapping[str, tuple[str, ...]]] = {
-    "gfx9-generic": ("gfx900", "gfx902", "gfx904", "gfx906", "gfx909", "gfx90c"),
-    "gfx9-4-generic": ("gfx940", "gfx941", "gfx942", "gfx950"),
-    "gfx10-1-generic": ("gfx1010", "gfx1011", "gfx1012", "gfx1013"),
-    "gfx10-3-generic": ("gfx1030", "gfx1031", "gfx1032", "gfx1033", "gfx1034", "gfx1035", "gfx1036"),
-    "gfx11-generic": ("gfx1100", "gfx1101", "gfx1102", "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153"),
-    "gfx12-generic": ("gfx1200", "gfx1201"),
-}
-_ANY: Final = "amdgcnspirv"
-"""SPIR-V: the runtime compiles it for the GPU that is there."""
+from rocmimg.checks.probe.machines import GENERIC, SPIRV
+
+KINDS: Final = ("shared object", "program", "code object")
 
 
 def covers(found: Collection[str], arch: str) -> bool:
     """Whether code for ``found`` runs on ``arch``, generic targets included (llvm/docs/AMDGPUUsage.rst)."""
-    return arch in found or _ANY in found or any(arch in _GENERIC.get(name, ()) for name in found)
+    return arch in found or SPIRV in found or any(arch in GENERIC.get(name, ()) for name in found)
 
 
 def by_owner(objects: Iterable[Mapping[str, Any]], kinds: Collection[str] = KINDS) -> dict[str, dict[str, int]]:
@@ -46,10 +38,22 @@ def own_archs(files: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def coverage(files: Mapping[str, Any], archs: Iterable[str]) -> dict[str, Any]:
-    """The report's part on GPU code: packages (owner -> arch -> bytes), the expected archs, files, unreadable ones."""
+    """The report's part on GPU code: packages (owner -> arch -> bytes), the expected archs and what serves each without
+    being named after it (arch -> generic target or SPIR-V -> packages), files, archives that were not read, damaged
+    files."""
     objects = files.get("objects", [])
+    wanted = list(archs)
+    serves: dict[str, dict[str, list[str]]] = {}
+    for owner, found in sorted(by_owner(objects).items()):
+        for arch in wanted:
+            if arch not in found:
+                for name in sorted(found):
+                    if covers([name], arch):
+                        serves.setdefault(arch, {}).setdefault(name, []).append(owner)
     return {
-        "expected": list(archs),
+        "expected": wanted,
+        "serves": serves,
+        "unread": files.get("unread", []),
         "packages": {owner: dict(sorted(found.items())) for owner, found in sorted(by_owner(objects).items())},
         "files": sum(1 for one in objects if one["archs"]),
         "compressed": sum(1 for one in objects if one.get("compressed")),

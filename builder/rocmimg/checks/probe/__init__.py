@@ -27,10 +27,12 @@ The answer, format 2: one JSON object. A section that could not be filled is ``{
         owner: component, import name, opt/NAME or system; package: dpkg's, rpm's or apk's that lists the file, else ""
         archs: {arch: bytes}, arch as gfx942, gfx9-4-generic, amdgcnspirv, "unknown (0x..)"
         targets: {target: bytes} with features where there are any: gfx90a:sramecc+:xnack-
-        outside: bytes of GPU code beyond .hip_fatbin (only if there are any); compressed: true (only if so)
+        outside: bytes of GPU code beyond .hip_fatbin (only if there are any); compressed: true (only if so);
+            kpack: true: its code lies in a kernel pack (only if so)
         soname, needed, rpath, runpath, versions_needed, build_id, interpreter (of programs)
         unresolved: [name]: needed, and not found the loader's way (RPATH of the object, LD_LIBRARY_PATH, RUNPATH,
             ld.so.cache, the loader's own folders); for libraries of Python packages ``loads`` says more
+        elsewhere: {name: [path]}: of those, where the image has a file of that name (only if it has one)
         versions_missing: [{version, library, path}]: the library that is found the loader's way has no such version
         versions_defined, pybind11, amdgpu_ids, amdgpu_names: where checks ask for them
     unread: [{path, bytes, kind, archs, why}]: GPU code that is known to be there and was not read (archives of
@@ -52,7 +54,8 @@ The answer, format 2: one JSON object. A section that could not be filled is ``{
     amdsmi in one process, each component in a process of its own
 ``maps``: [[path, inode]] after torch and its family and amdsmi; ``meets``: component -> the same for ROCm's libraries,
     after torch and then the component were imported in one process
-``loads``: [{path, owner, error}]: each library of Python packages and of components, loaded after torch in a child
+``loads``: [{path, error, [skipped]}]: each library of Python packages and of components, loaded after torch in a child;
+    skipped: why it was not tried
 ``seconds``: section -> seconds
 """
 
