@@ -203,6 +203,8 @@ SILENT = {
     "torch for the CPU": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install torch==2.0.0 --extra-index-url https://download.pytorch.org/whl/cpu\n",
     "an image for both": "FROM ubuntu:24.04\nENV ROCM_PATH=/opt/rocm\nRUN apt-get install -y cuda-nvcc-13-1 libcublas-devel-13-1\n",
     "component of a package pool": "RUN curl -fO --retry 3 http://deb.debian.org/debian/pool/main/m/a/libx_3.0.1-3_amd64.deb\n",
+    "a lower bound on a base with torch": "RUN pip install 'torch>=2.0.0'\n",
+    "a clone that an argument asks for": 'ARG FROM_GIT=0\nRUN if [ "$FROM_GIT" = "1" ]; then git clone https://a/b /b; fi\n',
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 

@@ -285,7 +285,7 @@ def _named(
                 message = f"{where} has no version: an extra index only adds candidates, and the higher version wins"
                 yield _at(need, message, Level.WARNING, evidence)
         elif "+" not in spec:
-            yield from _default(need, where, state, spec=spec, upgrade=upgrade, evidence=evidence)
+            yield from _default(need, where, state, upgrade=upgrade, evidence=evidence)
     elif (need.name in TORCH_EXACT | TORCH_RANGE or need.extras & _TORCH_EXTRAS) and not extra:
         known = Evidence.PROJECT if not listed else evidence
         if state is False or pip.isolated:
@@ -302,17 +302,15 @@ def _named(
             yield _at(need, f"{where} requires torch, and nothing holds a ROCm build", evidence=Evidence.ASSUMED)
 
 
-def _default(
-    need: Requirement, where: str, state: bool | None, *, spec: str, upgrade: bool, evidence: Evidence
-) -> Iterator[Hit]:
+def _default(need: Requirement, where: str, state: bool | None, *, upgrade: bool, evidence: Evidence) -> Iterator[Hit]:
     """torch from the default index, which has the CUDA build."""
     if state is False:
         yield _at(need, f"{where} is chosen by version alone: the default index has the CUDA build", evidence=evidence)
-    elif spec or upgrade:
+    elif upgrade or any(mark in need.spec for mark in ("==", "<", "~=", "!")):
         message = f"{where} may be replaced: where the ROCm build does not satisfy this, the CUDA build comes"
         yield _at(need, message, Level.WARNING, evidence)
     else:
-        message = f"{where} without a version does nothing where it is installed; where not, the CUDA build comes"
+        message = f"{where} does nothing where a torch satisfies it; where none does, the CUDA build comes"
         yield _at(need, message, evidence=Evidence.ASSUMED)
 
 

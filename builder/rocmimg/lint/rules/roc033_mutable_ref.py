@@ -157,7 +157,9 @@ def check(file: LintFile) -> Iterable[Hit]:
     yield from _once(hit for place in named for hit in _hit(file, *place))
     for run, command, ref in sources.clones.values():
         if ref is None or file.resolve(run, ref) == "":
-            yield Hit(start=command.start, end=command.end, message=_DEFAULT)
+            # A clone that only a build argument asks for.
+            level = Level.NOTE if file.by_default(run, command) is False else None
+            yield Hit(start=command.start, end=command.end, message=_DEFAULT, level=level)
 
 
 def _added(file: LintFile) -> Iterator[Hit]:
