@@ -77,9 +77,12 @@ SCM_USERS: Final = frozenset(
     {"aiter", "atom", "mori", "sglang", "tilelang", "vllm", "vllm-omni", "flashinfer", "triton"}
 )
 
-# Checkouts whose setup.py compiles GPU code, and those whose setup.py does not.
+# Checkouts whose build compiles GPU code, and those whose build for HIP uses the runtime only.
 GPU_BUILDS: Final = frozenset(
     {"aiter", "apex", "causal-conv1d", "exllamav2", "fast-hadamard-transform", "flash-attention", "flash_attention"}
     | {"mamba", "pytorch", "sgl-kernel", "vision", "vllm", "xformers", "bitsandbytes", "mori"}
 )
-NO_GPU_BUILDS: Final = frozenset({"triton", "audio", "amd_smi", "amdsmi", "transformers", "tvm", "accelerate"})
+NO_GPU_BUILDS: Final = frozenset(
+    {"mooncake", "nixl", "ompi", "openmpi", "ucx", "triton", "audio", "amd_smi", "amdsmi", "transformers", "tvm"}
+    | {"accelerate"}
+)

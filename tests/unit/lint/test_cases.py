@@ -197,6 +197,7 @@ SILENT = {
     "status that is asked for": "RUN ./build.sh ; rc=$? ; if [ $rc -ne 0 ]; then exit $rc; fi\n",
     "context of bake": "FROM wget AS rocm\nRUN true\nFROM deps\n",
     "to the terminal": "RUN curl --retry 3 -o- -L https://a/version\n",
+    "transport with HIP's runtime": "WORKDIR /src/mooncake\nRUN cmake -S . -B /b -DUSE_HIP=ON && cmake --build /b\n",
     "host tool": "RUN cmake -S . -B b -DROCPROFSYS_USE_ROCM=ON\n",
     "lock of uv": "COPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --extra rocm && uv pip install accelerate==1.0\n",
     "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",

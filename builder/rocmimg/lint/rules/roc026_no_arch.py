@@ -138,6 +138,9 @@ def check(file: LintFile) -> Iterable[Hit]:
 
 
 def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] | None:
+    project = _project(file, run, command)
+    if project in NO_GPU_BUILDS:
+        return None
     if _switches(command, file.lookup(run)):
         # X_USE_ROCM of a tool for the host switches libraries on, no kernels.
         words = [*_joined(command), *_set(command), *(file.lookup(run)(name) or "" for name in _ENV_SWITCH)]
@@ -161,9 +164,6 @@ def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] |
         and bool(_VERBS & set(values[1:]))
     )
     if not builds:
-        return None
-    project = _project(file, run, command)
-    if project in NO_GPU_BUILDS:
         return None
     return f"this build of {project or 'a project'}", Evidence.PROJECT if project in GPU_BUILDS else Evidence.ASSUMED
 
