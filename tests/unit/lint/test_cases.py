@@ -198,6 +198,7 @@ SILENT = {
     "context of bake": "FROM wget AS rocm\nRUN true\nFROM deps\n",
     "to the terminal": "RUN curl --retry 3 -o- -L https://a/version\n",
     "transport with HIP's runtime": "WORKDIR /src/mooncake\nRUN cmake -S . -B /b -DUSE_HIP=ON && cmake --build /b\n",
+    "a wheel by name": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install --no-deps bitsandbytes==0.48\n",
     "host tool": "RUN cmake -S . -B b -DROCPROFSYS_USE_ROCM=ON\n",
     "lock of uv": "COPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --extra rocm && uv pip install accelerate==1.0\n",
     "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",
@@ -328,6 +329,11 @@ FOUND: dict[str, tuple[str, str, str]] = {
         DEV + "RUN pip install --no-deps -C cmake.args=-DGGML_HIP=ON llama-cpp-python==0.3\n",
         DEV + "RUN GPU_TARGETS=gfx942 pip install --no-deps -C cmake.args=-DGGML_HIP=ON llama-cpp-python==0.3\n",
     ),
+    "sources of a repository": (
+        "ROC026",
+        DEV + f"RUN pip install --no-deps git+https://github.com/Dao-AILab/flash-attention@{SHA}\n",
+        DEV + f"RUN GPU_ARCHS=gfx942 pip install --no-deps git+https://github.com/Dao-AILab/flash-attention@{SHA}\n",
+    ),
     "HIP by make": ("ROC026", DEV + "RUN make GGML_HIP=1\n", DEV + "RUN make GGML_HIP=1 GPU_TARGETS=gfx942\n"),
     "amdclang": ("ROC026", DEV + "RUN amdclang++ -x hip k.cpp -o k\n", DEV + "RUN amdclang++ -x hip --offload-arch=gfx942 k.cpp -o k\n"),
     "joined short options": ("ROC001", TORCH + "RUN pip install --no-cache-dir -Ur requirements.txt\n", TORCH + "RUN pip install --no-cache-dir -c torch.txt -Ur requirements.txt\n"),
@@ -364,6 +370,12 @@ FOUND: dict[str, tuple[str, str, str]] = {
     "default branch by ADD": ("ROC033", TORCH + "ADD https://github.com/ROCm/rccl.git /rccl\n", TORCH + "ADD https://a/rccl-2.1.tar.gz /rccl\n"),
     "user of a notebook": ("ROC062", "FROM quay.io/jupyter/scipy-notebook:x\nRUN apt-get update\n", "FROM quay.io/jupyter/scipy-notebook:x\nUSER root\nRUN apt-get update\n"),
     "mode of an environment in a variable": ("ROC040", TORCH + "ENV VIRTUAL_ENV=/opt/venv\nRUN chown -R 1000 $VIRTUAL_ENV\n", TORCH + "ENV VIRTUAL_ENV=/opt/venv\nRUN chown 1000 $VIRTUAL_ENV\n"),
+    "compiler of ENV": (
+        "ROC060",
+        TORCH + "ENV CXX=hipcc\nRUN pip install --no-deps lmcache==0.4.2\n",
+        TORCH + "ENV CXX=hipcc\nRUN pip install --no-deps ./lmcache\n",
+    ),
+    "NVIDIA's toolkit of the distribution": ("ROC059", TORCH + "RUN apt-get install -y nvidia-cuda-toolkit\n", TORCH + "RUN apt-get install -y git\n"),
     "exported variable": (
         "ROC060",
         TORCH + "RUN export VLLM_TARGET_DEVICE=rocm && pip install --no-deps vllm==0.12\n",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
 from rocmimg.lint.expand import Lookup
 from rocmimg.lint.images import Image
-from rocmimg.lint.installs import pip_install
+from rocmimg.lint.installs import Requirement, pip_install
 from rocmimg.lint.model import Evidence, Hit, Level, Rule
 from rocmimg.lint.projects import GPU_BUILDS, GPU_SOURCES, NO_GPU_BUILDS
 from rocmimg.lint.shell import Command, Word
+from rocmimg.lint.tools import clone_folder
 
 _ARCH: Final = re.compile(
     r"(PYTORCH_ROCM_ARCH|\w*GPU_ARCHS?|\w*GPU_ARCH_LIST|AMDGPU_TARGETS?|GPU_TARGETS|HIP_ARCHITECTURES|\w*ROCM_ARCH"
@@ -137,6 +138,12 @@ def check(file: LintFile) -> Iterable[Hit]:
             )
 
 
+def _repository(need: Requirement) -> str:
+    """The repository of ``git+https://...``, by its name."""
+    match = re.search(r"git\+\w+://[^@\s#]+", need.word.value)
+    return clone_folder(match[0]).lower() if match else ""
+
+
 def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] | None:
     project = _project(file, run, command)
     if project in NO_GPU_BUILDS:
@@ -149,11 +156,13 @@ def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] |
     values = command.values()
     pip = pip_install(command)
     if pip is not None:
-        named = next((need.name for need in pip.requirements if need.name in GPU_SOURCES), None)
+        by_name = (need.name for need in pip.requirements if need.name in GPU_SOURCES)
+        checkouts = (_repository(need) for need in pip.requirements)
+        named = next(chain(by_name, (name for name in checkouts if name in GPU_BUILDS)), None)
         triton_only = file.lookup(run)("FLASH_ATTENTION_TRITON_AMD_ENABLE") or "FLASH_ATTENTION_TRITON_AMD_ENABLE" in {
             a.name for a in command.assignments
         }
-        if named is None or (named == "flash-attn" and triton_only):
+        if named is None or (named in {"flash-attn", "flash-attention"} and triton_only):
             return None
         return f"{named}, which pip compiles from source,", Evidence.PROJECT
     builds = (

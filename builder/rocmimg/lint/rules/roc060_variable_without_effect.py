@@ -20,6 +20,15 @@ _COMPILERS: Final = frozenset({"CC", "CXX", "HIPCXX", "CMAKE_CXX_COMPILER"})
 _NEEDS_BUILD: Final = ("--no-binary", "--no-binary-package", "--no-build-isolation-package")
 
 
+def _asks(name: str, value: str) -> bool:
+    """Whether a variable asks for a build for ROCm."""
+    if name == "CMAKE_ARGS":
+        return re.search(r"-D\w*(?:HIP|ROCM)\w*=", value) is not None
+    if name in _COMPILERS:
+        return re.search(r"hipcc|amdclang", value) is not None
+    return _NAME.fullmatch(name) is not None and value not in _OFF
+
+
 def _variable(file: LintFile, run: Run, pip: PipInstall) -> str | None:
     """The variable before the command, exported in the same RUN, or in ENV, that asks for a build for ROCm."""
     exported = [a for a in run.script.assignments if a.exported and a.start < pip.command.start]
@@ -28,15 +37,10 @@ def _variable(file: LintFile, run: Run, pip: PipInstall) -> str | None:
         for instruction in stage.instructions:
             if instruction.keyword == "ENV" and instruction.index < run.instruction.index:
                 for pair in instruction.pairs:
-                    if _NAME.fullmatch(pair.name) and (pair.value or "").strip("\"'") not in _OFF:
+                    if _asks(pair.name, (pair.value or "").strip("\"'")):
                         return pair.name
     for assignment in (*pip.command.assignments, *exported):
-        value = assignment.value.value
-        if _NAME.fullmatch(assignment.name) and value not in _OFF:
-            return assignment.name
-        if assignment.name in _COMPILERS and re.search(r"hipcc|amdclang", value):
-            return f"{assignment.name}={value}"
-        if assignment.name == "CMAKE_ARGS" and re.search(r"-D\w*(?:HIP|ROCM)\w*=", value):
+        if _asks(assignment.name, assignment.value.value):
             return assignment.name
     return None
 
@@ -53,7 +57,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         if pip.has("-i", "--index-url", "--default-index", "--index", "-f", "--find-links", "--no-index"):
             continue
         variable = _variable(file, run, pip)
-        by_env = variable is not None and not any(a.name in variable for a in command.assignments)
+        by_env = variable is not None and not any(a.name == variable for a in command.assignments)
         if variable is None:
             continue
         for need in pip.requirements:
