@@ -15,7 +15,7 @@ from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command, Word
 from rocmimg.lint.tools import FULL_SHA, Git, clone_folder, git
 
-_SHORT_SHA: Final = re.compile(r"(?=.*\d)(?=.*[a-f])[0-9a-f]{7,39}")
+_SHORT_SHA: Final = re.compile(r"(?=.*\d)(?!20[0-3]\d[01]\d[0-3]\d$)[0-9a-f]{7,39}")
 _TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
 _BRANCH: Final = re.compile(
     r"(?:origin/|refs/heads/)?(?:main|master|develop|devel|dev|trunk|next|nightly|edge|latest|mainline|amd-\w+"
