@@ -27,7 +27,8 @@ _PLAIN: Final = re.compile(
 )
 _ROCM: Final = re.compile(r"rocm|(^|/)amd|therock|hip")
 _ROCM_VERSION: Final = re.compile(r"rocm[-_]?v?(\d+)\.?(\d+)(?:\.\d+)?|rocm/dev-[\w.-]+:v?(\d+)\.(\d+)")
-_USERS: Final = {"rocm/rocm-terminal": "rocm-user"}
+_USERS: Final = {"rocm/rocm-terminal": "rocm-user", "codercom/code-server": "coder", "jenkins/jenkins": "jenkins"}
+_JUPYTER: Final = re.compile(r"(?:quay\.io/)?jupyter/[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Image:
     @property
     def user(self) -> str | None:
         """Its user where that is known not to be root."""
-        return _USERS.get(self.name.partition("@")[0].partition(":")[0].removeprefix("docker.io/"))
+        name = self.name.partition("@")[0].partition(":")[0].removeprefix("docker.io/")
+        return "jovyan" if _JUPYTER.fullmatch(name) else _USERS.get(name)
 
     @property
     def old_apt(self) -> bool:

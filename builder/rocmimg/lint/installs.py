@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CANDIDATE: Final = re.compile(r"pip|PIP|^uv$|^python|^pypy")
 _PIP: Final = re.compile(r"pip[\d.]*$")
 _PYTHON: Final = re.compile(r"(python|pypy)([\d.]*|\$\{?\w+\}?)$")
-_REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
+_REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[([^\]]*)\])?\s*(.*)", re.DOTALL)
 _WHEEL: Final = re.compile(r"([A-Za-z0-9_.]+)-(\d[^-]*)-.+\.whl")
 _PIP_VALUES: Final = frozenset(  # options with a value
     """
@@ -40,6 +40,7 @@ class Requirement:
     """Normalised; empty for a path, URL or file."""
     spec: str
     word: Word
+    extras: frozenset[str] = frozenset()
 
     @property
     def wheel(self) -> tuple[str, str]:
@@ -122,7 +123,8 @@ def requirement(word: Word) -> Requirement:
     path = match is None or value.startswith((".", "/", "$", "git+", "http")) or value.endswith((".whl", ".gz", ".zip"))
     if path or match is None or ("/" in value and "@" not in value):
         return Requirement(name="", spec="", word=word)
-    return Requirement(name=normal(match[1]), spec=match[2].partition(";")[0].strip(), word=word)
+    extras = frozenset(extra.strip().lower() for extra in (match[2] or "").split(","))
+    return Requirement(name=normal(match[1]), spec=match[3].partition(";")[0].strip(), word=word, extras=extras)
 
 
 def pip_install(command: Command) -> PipInstall | None:

@@ -45,11 +45,15 @@ TORCH_EXACT: Final = frozenset({"vllm", "xformers", "torchvision", "torchaudio",
 # Their metadata requires torch, within a range.
 TORCH_RANGE: Final = frozenset(
     """
-    accelerate auto-gptq auto-round bitsandbytes causal-conv1d compressed-tensors deepspeed e3nn
-    easyocr fairscale flash-linear-attention flash-attn galore-torch gfpgan gptqmodel kornia lightning lightning-fabric
-    liger-kernel llmcompressor lmcache mamba-ssm open-clip-torch openai-whisper optimum optimum-quanto peft
-    pyannote-audio pytorch-lightning realesrgan sentence-transformers silero-vad speechbrain stanza tensordict timm
-    torch-geometric torchao torchdata torchmetrics torchsde trl ultralytics unsloth xgrammar
+    accelerate allennlp auto-gptq auto-round autoawq axolotl basicsr bertopic bitsandbytes botorch captum
+    causal-conv1d chatterbox-tts compressed-tensors coqui-tts deepspeed demucs docling e3nn easyocr facenet-pytorch
+    fairscale fastai flair flash-attn flash-linear-attention funasr galore-torch gfpgan gptqmodel gpytorch hqq
+    kokoro kornia liger-kernel lightning lightning-fabric llmcompressor lm-eval lmcache mamba-ssm marker-pdf
+    megatron-core monai nemo-toolkit open-clip-torch openai-whisper optimum optimum-quanto peft pyannote-audio
+    pyro-ppl pytorch-lightning pytorch-metric-learning realesrgan sam2 sentence-transformers silero-vad skorch
+    spandrel speechbrain stable-baselines3 stanza surya-ocr tensordict timm torch-geometric torchao torchdata
+    torchmetrics torchsde torchtune transformer-lens trl tts ultralytics unsloth vector-quantize-pytorch whisperx
+    x-transformers xgrammar
     """.split()  # noqa: SIM905
 )
 # Their metadata requires the distribution triton, which ROCm's builds of torch do not bring under that name.
@@ -73,9 +77,12 @@ SCM_USERS: Final = frozenset(
     {"aiter", "atom", "mori", "sglang", "tilelang", "vllm", "vllm-omni", "flashinfer", "triton"}
 )
 
-# Checkouts whose setup.py compiles GPU code, and those whose setup.py does not.
+# Checkouts whose build compiles GPU code, and those whose build for HIP uses the runtime only.
 GPU_BUILDS: Final = frozenset(
     {"aiter", "apex", "causal-conv1d", "exllamav2", "fast-hadamard-transform", "flash-attention", "flash_attention"}
     | {"mamba", "pytorch", "sgl-kernel", "vision", "vllm", "xformers", "bitsandbytes", "mori"}
 )
-NO_GPU_BUILDS: Final = frozenset({"triton", "audio", "amd_smi", "amdsmi", "transformers", "tvm", "accelerate"})
+NO_GPU_BUILDS: Final = frozenset(
+    {"mooncake", "nixl", "ompi", "openmpi", "ucx", "triton", "audio", "amd_smi", "amdsmi", "transformers", "tvm"}
+    | {"accelerate"}
+)

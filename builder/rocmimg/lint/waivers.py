@@ -106,7 +106,7 @@ def inline(dockerfile: Dockerfile) -> Iterator[Waiver]:
 
 
 def in_script(source: Source, base: int) -> Iterator[Waiver]:
-    """Waivers in the comments of a shell script: each covers the next line that is no comment."""
+    """Waivers in the comments of a shell script: each covers the next line of code."""
     for number, start in enumerate(source.lines, start=1):
         text = source.line_text(number)
         match = _MARK.search(text) if text.lstrip().startswith("#") else None

@@ -96,6 +96,13 @@ PINNED = {
     "branch is fetched, a commit is taken": (
         f"FROM x\nRUN git clone https://a/b /b && cd /b && git fetch origin main && git checkout {SHA}\n"
     ),
+    "clone that another stage copies": (
+        f"FROM x AS src\nWORKDIR /app\nRUN git clone https://a/rccl\nFROM x\nCOPY --from=src /app /w\nRUN cd /w/rccl && git checkout {SHA}\n"
+    ),
+    "workdir in between": f"FROM x\nWORKDIR /w\nRUN git clone https://a/rccl\nWORKDIR /w/rccl\nRUN git checkout -q {SHA}\n",
+    "subshell": f"FROM x\nRUN git clone https://a/rccl && (cd rccl && git checkout --detach {SHA})\n",
+    "configured git": f"FROM x\nRUN git clone https://a/rccl && git -C rccl -c advice.detachedHead=false checkout {SHA}\n",
+    "repository by ADD": f"FROM x\nADD https://github.com/ROCm/rccl.git#{SHA} /rccl\n",
     "required argument": "FROM x\nARG C\nRUN git clone https://a/b && cd b && git checkout $C\n",
     "short sha": "FROM x\nARG C=21d47a9\nRUN git clone https://a/b && cd b && git checkout $C\n",
     "folder in a variable of ENV": f"FROM x\nENV S=/s\nRUN git clone https://a/b $S/b\nRUN cd ${{S}}/b && git checkout {SHA}\n",
@@ -142,6 +149,18 @@ def test_an_empty_argument_takes_the_moving_branch(text: str) -> None:
 
 SILENT = {
     "src layout": f"WORKDIR /w\nRUN git clone https://github.com/huggingface/transformers && cd transformers && git checkout {SHA} && pip install --no-deps -e .\n",
+    "amd_smi by a variable": "ENV ROCM_PATH=/opt/rocm-7.2.0\nRUN cd ${ROCM_PATH}/share/amd_smi && pip install --no-cache-dir .\n",
+    "apt.conf that is copied": "FROM ubuntu:20.04@sha256:"
+    + "1" * 64
+    + "\nCOPY 80-retries /etc/apt/apt.conf.d/\nRUN apt-get update\n",
+    "more families": 'ENV AMDGPU_FAMILIES="gfx103X-dgpu;gfx120X-all;gfx950-dcgpu" GPU_TARGETS="gfx10-3-generic,gfx12-generic,gfx906:xnack-"\n',
+    "more placeholders": "ENV HF_TOKEN=hf_your_token_here A_API_KEY=sk-xxxx B_TOKEN=PUT-YOUR-TOKEN C_PASSWORD=${C_PASSWORD_FILE} D_SECRET=TODO\n".replace(
+        " C_PASSWORD=${C_PASSWORD_FILE}", ""
+    ),
+    "archs in CMAKE_ARGS of ENV": 'ENV CMAKE_ARGS="-DGGML_HIP=ON -DAMDGPU_TARGETS=gfx942"\nRUN pip install --no-deps llama-cpp-python==0.3\n',
+    "codename that is asked for": "FROM ubuntu:24.04@sha256:"
+    + "1" * 64
+    + '\nRUN echo "deb https://a $(lsb_release -cs) main" > /etc/apt/sources.list.d/a.list\n',
     "a folder that is not the package": "WORKDIR /app\nCOPY server server\nRUN cd server && pip install --no-deps -e .\n",
     "scikit-build-core": f"WORKDIR /w\nRUN git clone https://github.com/tile-ai/tilelang && cd tilelang && git checkout {SHA} && pip install --no-deps -e .\n",
     "unknown project": f"WORKDIR /w\nRUN git clone https://a/thing && cd thing && git checkout {SHA} && pip install --no-deps -e .\n",
@@ -178,12 +197,16 @@ SILENT = {
     "status that is asked for": "RUN ./build.sh ; rc=$? ; if [ $rc -ne 0 ]; then exit $rc; fi\n",
     "context of bake": "FROM wget AS rocm\nRUN true\nFROM deps\n",
     "to the terminal": "RUN curl --retry 3 -o- -L https://a/version\n",
+    "transport with HIP's runtime": "WORKDIR /src/mooncake\nRUN cmake -S . -B /b -DUSE_HIP=ON && cmake --build /b\n",
+    "a wheel by name": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install --no-deps bitsandbytes==0.48\n",
     "host tool": "RUN cmake -S . -B b -DROCPROFSYS_USE_ROCM=ON\n",
     "lock of uv": "COPY pyproject.toml uv.lock ./\nRUN uv sync --frozen --extra rocm && uv pip install accelerate==1.0\n",
     "another project's variable": "ENV SETUPTOOLS_SCM_PRETEND_VERSION=1\nRUN cd apex && pip install --no-deps .\nRUN cd megatron && pip install --no-deps .\n",
     "torch for the CPU": "FROM rocm/dev-ubuntu-24.04:7.2\nRUN pip install torch==2.0.0 --extra-index-url https://download.pytorch.org/whl/cpu\n",
     "an image for both": "FROM ubuntu:24.04\nENV ROCM_PATH=/opt/rocm\nRUN apt-get install -y cuda-nvcc-13-1 libcublas-devel-13-1\n",
     "component of a package pool": "RUN curl -fO --retry 3 http://deb.debian.org/debian/pool/main/m/a/libx_3.0.1-3_amd64.deb\n",
+    "a lower bound on a base with torch": "RUN pip install 'torch>=2.0.0'\n",
+    "a clone that an argument asks for": 'ARG FROM_GIT=0\nRUN if [ "$FROM_GIT" = "1" ]; then git clone https://a/b /b; fi\n',
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 
@@ -201,6 +224,8 @@ FOUND: dict[str, tuple[str, str, str]] = {
     "torch by another dependency": ("ROC001", DEV + "RUN uv pip install --system openai-whisper==1\n", DEV + "RUN uv pip install --system --index-url https://x/rocm7.2 openai-whisper==1\n"),
     "exact torch over the base's": ("ROC001", TORCH + "RUN pip install vllm==0.12.0\n", TORCH + "RUN pip install -c /torch.txt vllm==0.12.0\n"),
     "triton by dependency": ("ROC001", TORCH + "RUN pip install flash-linear-attention==0.4.2\n", TORCH + "RUN pip install --no-deps flash-linear-attention==0.4.2\n"),
+    "torch by an extra": ("ROC001", DEV + "RUN pip install 'transformers[torch]==4.56'\n", DEV + "RUN pip install transformers==4.56\n"),
+    "torch by a helper": ("ROC001", DEV + "RUN python3 -m pip install sentence-transformers\n", DEV + "RUN python3 -m pip install requests\n"),
     "wheel of CUDA by its address": (
         "ROC001",
         DEV + "RUN pip install https://download.pytorch.org/whl/cu121/torch-2.4.0%2Bcu121-cp310-cp310-linux_x86_64.whl\n",
@@ -242,6 +267,26 @@ FOUND: dict[str, tuple[str, str, str]] = {
         "FROM ubuntu:noble\nRUN <<E\ntee /etc/apt/sources.list.d/a.sources <<S\nTypes: deb\nSuites: jammy\nS\nE\n",
         "FROM ubuntu:noble\nRUN <<E\ntee /etc/apt/sources.list.d/a.sources <<S\nTypes: deb\nSuites: noble\nS\nE\n",
     ),
+    "codename by sed": (
+        "ROC038",
+        "FROM ubuntu:24.04\nRUN sed -i 's/noble/jammy/g' /etc/apt/sources.list.d/ubuntu.sources\n",
+        "FROM ubuntu:24.04\nRUN sed -i 's/jammy/noble/g' /etc/apt/sources.list.d/ubuntu.sources\n",
+    ),
+    "codename by apt-add-repository": (
+        "ROC038",
+        "FROM ubuntu:24.04\nRUN apt-add-repository -y 'deb https://a jammy main'\n",
+        "FROM ubuntu:24.04\nRUN apt-add-repository -y 'deb https://a noble main'\n",
+    ),
+    "codename by COPY": (
+        "ROC038",
+        "FROM ubuntu:24.04\nCOPY <<E /etc/apt/sources.list.d/a.list\ndeb https://a jammy main\nE\n",
+        "FROM ubuntu:24.04\nCOPY <<E /etc/apt/sources.list.d/a.list\ndeb https://a noble main\nE\n",
+    ),
+    "codename in a variable": (
+        "ROC038",
+        'FROM ubuntu:24.04\nRUN C=jammy; echo "deb https://a $C main" | tee /etc/apt/sources.list.d/a.list\n',
+        'FROM ubuntu:24.04\nRUN C=noble; echo "deb https://a $C main" | tee /etc/apt/sources.list.d/a.list\n',
+    ),
     "codename of a package": (
         "ROC038",
         "FROM ubuntu:24.04\nRUN wget --tries=3 https://repo.radeon.com/amdgpu-install/7.0/ubuntu/jammy/amdgpu-install_7.0_all.deb\n",
@@ -272,6 +317,23 @@ FOUND: dict[str, tuple[str, str, str]] = {
         DEV + 'RUN CMAKE_ARGS="-DGGML_HIP=ON -DAMDGPU_TARGETS=gfx942" pip install --no-deps llama-cpp-python==0.3\n',
     ),
     "sources of the index": ("ROC026", DEV + "RUN pip install --no-deps --no-build-isolation flash-attn==2.8\n", DEV + "RUN GPU_ARCHS=gfx942 pip install --no-deps --no-build-isolation flash-attn==2.8\n"),
+    "HIP by a spaced option": ("ROC026", DEV + "RUN cmake -S . -B b -D GGML_HIP=ON\n", DEV + "RUN cmake -S . -B b -D GGML_HIP=ON -D AMDGPU_TARGETS=gfx942\n"),
+    "HIP by CXX": ("ROC026", DEV + "RUN CXX=hipcc cmake -S . -B b\n", DEV + "RUN CXX=hipcc cmake -S . -B b -DGPU_TARGETS=gfx942\n"),
+    "HIP by ENV": (
+        "ROC026",
+        DEV + "ENV CMAKE_ARGS=-DGGML_HIP=ON\nRUN pip install --no-deps llama-cpp-python==0.3\n",
+        DEV + 'ENV CMAKE_ARGS="-DGGML_HIP=ON -DGPU_TARGETS=gfx942"\nRUN pip install --no-deps llama-cpp-python==0.3\n',
+    ),
+    "HIP by a config setting": (
+        "ROC026",
+        DEV + "RUN pip install --no-deps -C cmake.args=-DGGML_HIP=ON llama-cpp-python==0.3\n",
+        DEV + "RUN GPU_TARGETS=gfx942 pip install --no-deps -C cmake.args=-DGGML_HIP=ON llama-cpp-python==0.3\n",
+    ),
+    "sources of a repository": (
+        "ROC026",
+        DEV + f"RUN pip install --no-deps git+https://github.com/Dao-AILab/flash-attention@{SHA}\n",
+        DEV + f"RUN GPU_ARCHS=gfx942 pip install --no-deps git+https://github.com/Dao-AILab/flash-attention@{SHA}\n",
+    ),
     "HIP by make": ("ROC026", DEV + "RUN make GGML_HIP=1\n", DEV + "RUN make GGML_HIP=1 GPU_TARGETS=gfx942\n"),
     "amdclang": ("ROC026", DEV + "RUN amdclang++ -x hip k.cpp -o k\n", DEV + "RUN amdclang++ -x hip --offload-arch=gfx942 k.cpp -o k\n"),
     "joined short options": ("ROC001", TORCH + "RUN pip install --no-cache-dir -Ur requirements.txt\n", TORCH + "RUN pip install --no-cache-dir -c torch.txt -Ur requirements.txt\n"),
@@ -294,6 +356,26 @@ FOUND: dict[str, tuple[str, str, str]] = {
         TORCH + "RUN BUILD_WITH_HIP=1 CXX=hipcc uv pip install --system --no-deps lmcache==0.4.2\n",
         TORCH + "RUN BUILD_WITH_HIP=1 CXX=hipcc uv pip install --system --no-deps --no-binary lmcache lmcache==0.4.2\n",
     ),
+    "variable of ENV": (
+        "ROC060",
+        TORCH + "ENV BUILD_WITH_HIP=1\nRUN pip install --no-deps lmcache==0.4.2\n",
+        TORCH + "ENV BUILD_WITH_HIP=1\nRUN pip install --no-deps --no-binary :all: lmcache==0.4.2\n",
+    ),
+    "nightly index of ENV": (
+        "ROC056",
+        DEV + "ENV PIP_INDEX_URL=https://download.pytorch.org/whl/nightly/rocm7.2\nRUN pip install --pre torch\n",
+        DEV + "ENV PIP_INDEX_URL=https://download.pytorch.org/whl/rocm7.2\nRUN pip install torch==2.9.1+rocm7.2\n",
+    ),
+    "repository by ADD": ("ROC033", TORCH + "ADD https://github.com/ROCm/rccl.git#develop /rccl\n", TORCH + f"ADD https://github.com/ROCm/rccl.git#{SHA} /rccl\n"),
+    "default branch by ADD": ("ROC033", TORCH + "ADD https://github.com/ROCm/rccl.git /rccl\n", TORCH + "ADD https://a/rccl-2.1.tar.gz /rccl\n"),
+    "user of a notebook": ("ROC062", "FROM quay.io/jupyter/scipy-notebook:x\nRUN apt-get update\n", "FROM quay.io/jupyter/scipy-notebook:x\nUSER root\nRUN apt-get update\n"),
+    "mode of an environment in a variable": ("ROC040", TORCH + "ENV VIRTUAL_ENV=/opt/venv\nRUN chown -R 1000 $VIRTUAL_ENV\n", TORCH + "ENV VIRTUAL_ENV=/opt/venv\nRUN chown 1000 $VIRTUAL_ENV\n"),
+    "compiler of ENV": (
+        "ROC060",
+        TORCH + "ENV CXX=hipcc\nRUN pip install --no-deps lmcache==0.4.2\n",
+        TORCH + "ENV CXX=hipcc\nRUN pip install --no-deps ./lmcache\n",
+    ),
+    "NVIDIA's toolkit of the distribution": ("ROC059", TORCH + "RUN apt-get install -y nvidia-cuda-toolkit\n", TORCH + "RUN apt-get install -y git\n"),
     "exported variable": (
         "ROC060",
         TORCH + "RUN export VLLM_TARGET_DEVICE=rocm && pip install --no-deps vllm==0.12\n",

@@ -245,7 +245,7 @@ def test_the_layout_of_a_local_checkout_decides(
 REQUIREMENTS = {
     "torch": ("numpy\ntorch==2.9\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", ["error"]),
     "needs torch": ("accelerate>=1\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", ["error"]),
-    "over the base's": ("torch>=2.9\n", "FROM rocm/pytorch:rocm7.2\n", ["warning"]),
+    "over the base's": ("torch==2.9.1\n", "FROM rocm/pytorch:rocm7.2\n", ["warning"]),
     "nothing of the kind": ("numpy\n# torch\nrequests\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", []),
     "its own index": ("--index-url https://x/rocm7.2\ntorch==2.9\n", "FROM rocm/dev-ubuntu-24.04:7.2\n", []),
     "satisfied": ("accelerate>=1\n", "FROM rocm/pytorch:rocm7.2\n", []),

@@ -230,9 +230,8 @@ def _judge(file: LintFile, install: _Install, torch: _Torch) -> tuple[list[Hit],
     for tree in pip.projects:
         hits.extend(_project(file, install, tree, state) or ())
         unseen |= _project(file, install, tree, state) is None
-    own = (install.command.cwd or "").startswith("/opt/rocm") or all(
-        tree.value.startswith("/opt/rocm") for tree in pip.projects
-    )
+    places = [f"{install.command.cwd or ''}/{file.resolve(install.run, tree) or tree.value}" for tree in pip.projects]
+    own = all(re.search(r"/opt/rocm|share/amd_smi", place) for place in places)
     return hits, unseen and not extra and not (pip.projects and own and not pip.has("-r", "--requirement"))
 
 
@@ -286,8 +285,8 @@ def _named(
                 message = f"{where} has no version: an extra index only adds candidates, and the higher version wins"
                 yield _at(need, message, Level.WARNING, evidence)
         elif "+" not in spec:
-            yield from _default(need, where, state, spec=spec, upgrade=upgrade, evidence=evidence)
-    elif need.name in TORCH_EXACT | TORCH_RANGE and not extra:
+            yield from _default(need, where, state, upgrade=upgrade, evidence=evidence)
+    elif (need.name in TORCH_EXACT | TORCH_RANGE or need.extras & _TORCH_EXTRAS) and not extra:
         known = Evidence.PROJECT if not listed else evidence
         if state is False or pip.isolated:
             place = "its own environment" if pip.isolated else "this stage"
@@ -303,17 +302,15 @@ def _named(
             yield _at(need, f"{where} requires torch, and nothing holds a ROCm build", evidence=Evidence.ASSUMED)
 
 
-def _default(
-    need: Requirement, where: str, state: bool | None, *, spec: str, upgrade: bool, evidence: Evidence
-) -> Iterator[Hit]:
+def _default(need: Requirement, where: str, state: bool | None, *, upgrade: bool, evidence: Evidence) -> Iterator[Hit]:
     """torch from the default index, which has the CUDA build."""
     if state is False:
         yield _at(need, f"{where} is chosen by version alone: the default index has the CUDA build", evidence=evidence)
-    elif spec or upgrade:
+    elif upgrade or any(mark in need.spec for mark in ("==", "<", "~=", "!")):
         message = f"{where} may be replaced: where the ROCm build does not satisfy this, the CUDA build comes"
         yield _at(need, message, Level.WARNING, evidence)
     else:
-        message = f"{where} without a version does nothing where it is installed; where not, the CUDA build comes"
+        message = f"{where} does nothing where a torch satisfies it; where none does, the CUDA build comes"
         yield _at(need, message, evidence=Evidence.ASSUMED)
 
 
@@ -345,6 +342,7 @@ def _foreign(file: LintFile, run: Run, command: Command) -> Hit | None:
 
 
 _OTHER_INSTALLERS: Final = frozenset({"conda", "mamba", "micromamba", "uv", "poetry", "pdm", "pipenv", "pixi"})
+_TORCH_EXTRAS: Final = frozenset({"torch", "pytorch"})  # transformers[torch]
 _CONDA: Final = frozenset({"pytorch", "torch", "torchvision", "torchaudio", "pytorch-cuda"})
 
 RULE: Final = Rule(

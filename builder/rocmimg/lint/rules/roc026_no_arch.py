@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
+from rocmimg.lint.expand import Lookup
 from rocmimg.lint.images import Image
-from rocmimg.lint.installs import pip_install
+from rocmimg.lint.installs import Requirement, pip_install
 from rocmimg.lint.model import Evidence, Hit, Level, Rule
 from rocmimg.lint.projects import GPU_BUILDS, GPU_SOURCES, NO_GPU_BUILDS
 from rocmimg.lint.shell import Command, Word
+from rocmimg.lint.tools import clone_folder
 
 _ARCH: Final = re.compile(
     r"(PYTORCH_ROCM_ARCH|\w*GPU_ARCHS?|\w*GPU_ARCH_LIST|AMDGPU_TARGETS?|GPU_TARGETS|HIP_ARCHITECTURES|\w*ROCM_ARCH"
@@ -52,17 +54,29 @@ def _compiles(command: Command) -> bool:
     return clang and any(pair == ("-x", "hip") for pair in pairwise(values))
 
 
-def _switches(command: Command) -> bool:
+def _switches(command: Command, lookup: Lookup) -> bool:
     """A build that is told to use HIP: by an option of cmake or make, or by CMAKE_ARGS for pip."""
-    values = command.values()
+    values = _joined(command)
     if command.name in {"cmake", "ccmake"} and "--build" not in values and "--install" not in values:
+        compilers = [a.value.value for a in command.assignments if a.name in {"CC", "CXX", "HIPCXX"}]
+        if any(value.endswith("hipcc") for value in compilers):
+            return True
         return any(_HIP_SWITCH.match(value) and not _NO_SWITCH.match(value) for value in values)
     if command.name in {"make", "gmake"}:
         return any(_MAKE_SWITCH.match(value) for value in [*values, *_set(command)])
-    if pip_install(command) is not None:
-        words = [word for a in command.assignments if a.name in _ENV_SWITCH for word in a.value.value.split()]
-        return any(map(_HIP_SWITCH.match, words))
-    return False
+    pip = pip_install(command)
+    if pip is None:
+        return False
+    texts = [a.value.value for a in command.assignments if a.name in _ENV_SWITCH]
+    texts += [lookup(name) or "" for name in _ENV_SWITCH] if pip.projects or pip.requirements else []
+    texts += [word.value.partition("=")[2] for word in pip.values("-C", "--config-settings", "--config-setting")]
+    return any(_HIP_SWITCH.match(word) for text in texts for word in re.split(r"[\s;]+", text))
+
+
+def _joined(command: Command) -> list[str]:
+    """The arguments, with ``-D NAME=value`` as one."""
+    values = command.values()
+    return [*values, *(f"-D{after}" for before, after in pairwise(values) if before == "-D")]
 
 
 def _set(command: Command) -> list[str]:
@@ -124,20 +138,31 @@ def check(file: LintFile) -> Iterable[Hit]:
             )
 
 
+def _repository(need: Requirement) -> str:
+    """The repository of ``git+https://...``, by its name."""
+    match = re.search(r"git\+\w+://[^@\s#]+", need.word.value)
+    return clone_folder(match[0]).lower() if match else ""
+
+
 def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] | None:
-    if _switches(command):
+    project = _project(file, run, command)
+    if project in NO_GPU_BUILDS:
+        return None
+    if _switches(command, file.lookup(run)):
         # X_USE_ROCM of a tool for the host switches libraries on, no kernels.
-        words = [*command.values(), *_set(command)]
+        words = [*_joined(command), *_set(command), *(file.lookup(run)(name) or "" for name in _ENV_SWITCH)]
         kernels = any(_KERNELS.search(word) for word in words)
         return f"this {command.name} for HIP", Evidence.TEXT if kernels else Evidence.ASSUMED
     values = command.values()
     pip = pip_install(command)
     if pip is not None:
-        named = next((need.name for need in pip.requirements if need.name in GPU_SOURCES), None)
+        by_name = (need.name for need in pip.requirements if need.name in GPU_SOURCES)
+        checkouts = (_repository(need) for need in pip.requirements)
+        named = next(chain(by_name, (name for name in checkouts if name in GPU_BUILDS)), None)
         triton_only = file.lookup(run)("FLASH_ATTENTION_TRITON_AMD_ENABLE") or "FLASH_ATTENTION_TRITON_AMD_ENABLE" in {
             a.name for a in command.assignments
         }
-        if named is None or (named == "flash-attn" and triton_only):
+        if named is None or (named in {"flash-attn", "flash-attention"} and triton_only):
             return None
         return f"{named}, which pip compiles from source,", Evidence.PROJECT
     builds = (
@@ -148,9 +173,6 @@ def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] |
         and bool(_VERBS & set(values[1:]))
     )
     if not builds:
-        return None
-    project = _project(file, run, command)
-    if project in NO_GPU_BUILDS:
         return None
     return f"this build of {project or 'a project'}", Evidence.PROJECT if project in GPU_BUILDS else Evidence.ASSUMED
 

@@ -15,7 +15,7 @@ from rocmimg.lint.model import Hit, Level, Rule
 from rocmimg.lint.shell import Command, Word
 from rocmimg.lint.tools import FULL_SHA, Git, clone_folder, git
 
-_SHORT_SHA: Final = re.compile(r"(?=.*\d)[0-9a-f]{7,39}")
+_SHORT_SHA: Final = re.compile(r"(?=.*\d)(?!20[0-3]\d[01]\d[0-3]\d$)[0-9a-f]{7,39}")
 _TAG: Final = re.compile(r"(?:[\w-]*?[-_/])?v?\d+(?:\.\d+)+(?:[-._]?(?:post|rc|dev|a|b)[-.]?\d*|[-+]\w+)*")
 _BRANCH: Final = re.compile(
     r"(?:origin/|refs/heads/)?(?:main|master|develop|devel|dev|trunk|next|nightly|edge|latest|mainline|amd-\w+"
@@ -77,12 +77,33 @@ class _Sources:
         for stage in self.file.scopes.lineage(run.stage, self.file.scopes.variants_of(run.stage)[0]):
             if (stage.index, cwd or "?") in self.clones:
                 return stage.index, cwd or "?"
+        if cwd is not None and (key := self._copied(run, cwd)) is not None:
+            return key
         last = self._last.get(run.instruction.index)
         if last is not None:
             return last
         # The directory is not known: the one clone that is left is meant.
         own = [key for key in self.clones if key[0] == run.stage.index]
         return own[0] if cwd is None and len(own) == 1 else None
+
+    def _copied(self, run: Run, cwd: str) -> tuple[int, str] | None:
+        """The clone of another stage that COPY brought to a directory."""
+        variant = self.file.scopes.variants_of(run.stage)[0]
+        names = {stage.name: stage.index for stage in self.file.dockerfile.stages if stage.name}
+        for stage in self.file.scopes.lineage(run.stage, variant):
+            for instruction in stage.instructions:
+                source = "".join(instruction.flag("from")).lower()
+                index = names.get(source, int(source) if source.isdigit() else -1)
+                if instruction.keyword != "COPY" or len(instruction.words) < 2 or index < 0:  # noqa: PLR2004
+                    continue
+                workdir = self.file.scopes.workdir(stage, instruction.index, variant)
+                target = posixpath.normpath(posixpath.join(workdir, instruction.words[-1]))
+                for path in instruction.words[:-1]:
+                    below = posixpath.relpath(cwd, target)
+                    key = (index, posixpath.normpath(posixpath.join(path, below)))
+                    if not below.startswith("..") and key in self.clones:
+                        return key
+        return None
 
     def checkout(self, run: Run, operation: Git) -> None:
         command, ref = operation.command, operation.ref
@@ -131,12 +152,30 @@ def check(file: LintFile) -> Iterable[Hit]:
             sources.clone(run, operation, _path(file, run, operation, operation.url))
         elif operation.verb in {"checkout", "switch", "reset", "fetch"}:
             sources.checkout(run, operation)
+    yield from _added(file)
     named = [*sources.refs.values(), *((run, command, ref) for run, command, ref in sources.clones.values() if ref)]
     yield from _once(hit for place in named for hit in _hit(file, *place))
     for run, command, ref in sources.clones.values():
         if ref is None or file.resolve(run, ref) == "":
-            message = "the default branch is cloned and nothing is checked out: every build takes another commit"
-            yield Hit(start=command.start, end=command.end, message=message)
+            # A clone that only a build argument asks for.
+            level = Level.NOTE if file.by_default(run, command) is False else None
+            yield Hit(start=command.start, end=command.end, message=_DEFAULT, level=level)
+
+
+def _added(file: LintFile) -> Iterator[Hit]:
+    """ADD of a repository."""
+    for stage in file.dockerfile.stages:
+        for instruction in stage.instructions:
+            for word in instruction.words[:-1] if instruction.keyword == "ADD" else ():
+                match = re.fullmatch(r"(?:https?://\S+\.git|git@\S+?|git://\S+?)(?:#([^:]*)(?::.*)?)?", word)
+                if match is None or "$" in word:
+                    continue
+                message, level = _judge(match[1], "the ref") or ("", Level.NOTE) if match[1] else (_DEFAULT, None)
+                if message:
+                    yield Hit(start=instruction.start, end=instruction.end, message=message, level=level)
+
+
+_DEFAULT: Final = "the default branch is cloned and nothing is checked out: every build takes another commit"
 
 
 def _once(hits: Iterable[Hit]) -> Iterator[Hit]:

@@ -58,7 +58,8 @@ _SMALL: Final = re.compile(r"alpine|busybox|wolfi|distroless|openwrt|slim")
 
 def _apt(file: LintFile) -> Iterable[Hit]:
     """apt of an old release does not retry by itself; one setting for all of them is enough."""
-    if _APT_RETRIES.search(file.source.data.decode()):
+    copied = [i for i in file.dockerfile.instructions if i.keyword in {"COPY", "ADD"} and i.words]
+    if _APT_RETRIES.search(file.source.data.decode()) or any("/etc/apt/apt.conf" in i.words[-1] for i in copied):
         return
     found = [
         command

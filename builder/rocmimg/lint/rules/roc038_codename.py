@@ -14,10 +14,24 @@ from rocmimg.lint.scope import Variant
 from rocmimg.lint.shell import Command
 
 _WRITERS: Final = frozenset(
-    {"tee", "cat", "sponge", "curl", "wget", "add-apt-repository", "apt-get", "apt", "dpkg", "gdebi"}
+    {
+        "tee",
+        "cat",
+        "sponge",
+        "curl",
+        "wget",
+        "add-apt-repository",
+        "apt-add-repository",
+        "sed",
+        "apt-get",
+        "apt",
+        "dpkg",
+        "gdebi",
+    }
 )
 _LISTS: Final = "/etc/apt/sources.list"
 _SOURCE: Final = re.compile(r"\bdeb(?:-src)?\s|Suites:|ppa:|^deb\b", re.MULTILINE)
+_REPLACED: Final = re.compile(r"s([^\w\s]).*?\1(.*?)\1")
 _REPOSITORY_PACKAGE: Final = re.compile(r"://\S+/\S+\.deb$")
 
 
@@ -30,7 +44,9 @@ def _written(file: LintFile, run: Run, command: Command, variant: Variant) -> st
     if command.name in {"curl", "wget"}:
         lists = any(_LISTS in text for text in (*words, *targets))
         return "\n".join(word for word in words if "://" in word and (lists or _REPOSITORY_PACKAGE.search(word)))
-    if command.name == "add-apt-repository" or any(_LISTS in target for target in targets):
+    if command.name == "sed" and any(_LISTS in word for word in words):
+        return "\n".join(match[2] for word in words if (match := _REPLACED.search(word)))
+    if command.name in {"add-apt-repository", "apt-add-repository"} or any(_LISTS in target for target in targets):
         text = "\n".join([*words, expand(command.input, file.lookup(run, variant)) or command.input])
         return text if _SOURCE.search(text) else ""
     if command.name in {"apt-get", "apt", "dpkg", "gdebi"}:
@@ -63,17 +79,18 @@ def check(file: LintFile) -> Iterable[Hit]:
 
 
 def _added(file: LintFile) -> Iterable[Hit]:
-    """ADD of an address into the lists."""
+    """ADD of an address, or COPY of a here-document, into the lists."""
     for stage in file.dockerfile.stages:
         has = next((image.codename for image in file.images(stage)), None)
         for instruction in stage.instructions:
             if (
-                instruction.keyword != "ADD"
+                instruction.keyword not in {"ADD", "COPY"}
                 or has is None
                 or not any(_LISTS in word for word in instruction.words[-1:])
             ):
                 continue
-            wants = set(CODENAMES.findall(" ".join(instruction.words[:-1])))
+            texts = [body.data.decode(errors="replace") for _, body in instruction.files]
+            wants = set(CODENAMES.findall(" ".join([*instruction.words[:-1], *texts])))
             if wants and has not in wants and not (has not in UBUNTU and wants <= UBUNTU):
                 message = f"packages of {', '.join(sorted(wants))} on a base of {has}"
                 yield Hit(start=instruction.start, end=instruction.end, message=message)

@@ -62,7 +62,8 @@ def _kind(file: LintFile, run: Run, command: Command) -> str | None:
     if any("sh.rustup.rs" in value for value in values):
         return None if _removed(run, command, ".cargo", ".rustup", "/rust") else "toolchain"
     if command.name in {"chmod", "chown", "chgrp"} and _recursive(values):
-        return "copy" if any(_LARGE.fullmatch(value) for value in values) else None
+        places = [file.resolve(run, word) or word.value for word in command.words]
+        return "copy" if any(_LARGE.fullmatch(place) for place in places) else None
     return "cache" if _pip(file, run, command) else None
 
 

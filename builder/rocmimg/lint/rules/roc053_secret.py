@@ -17,7 +17,8 @@ _INNOCENT: Final = re.compile(r"(?i)\w*(NO|WITHOUT|SKIP|DISABLE|MAX|NUM)_\w*|\w*
 
 _PLACEHOLDER: Final = re.compile(
     r"(?i)^(?:0|1|true|false|none|null|empty|test\w*|dummy|local|default|secret|password|token|key|todo|tbd|unset|n/?a)$"
-    r"|your|change|replace|placeholder|example|insert|<|>|x{3,}|\*{3,}|\.{3,}|dummy|fake|not[-_ ]?(?:set|needed|used|a)"
+    r"|your|change|replace|placeholder|example|insert|<|>|x{3,}|\*{3,}|\.{3,}|dummy|fake|sample|redacted"
+    r"|here$|^(?:my|the|some|put|add|enter|use)[-_ ]|^(?:foo|bar)+$|not[-_ ]?(?:set|needed|used|a)"
 )
 _RANDOM: Final = re.compile(r"(?:hf_|sk-|ghp_|github_pat_|glpat-|AKIA|xox[bp]-)\w+|(?=.*\d)(?=.*[A-Za-z])[\w+/=-]{16,}")
 

@@ -14,6 +14,7 @@ from rocmimg.lint.shell import Word
 _VERSION: Final = re.compile(r"/(?:whl/(?:nightly/|test/)?)?rocm-?(?:rel-)?(\d+)\.(\d+)")
 _NIGHTLY: Final = re.compile(r"nightl(?:y|ies)|/test/|/staging|/dev(?:releases)?[./-]", re.IGNORECASE)
 _OPTIONS: Final = ("-i", "--index-url", "--default-index", "--index", "--extra-index-url", "-f", "--find-links")
+_VARIABLES: Final = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
 _TORCH: Final = frozenset({"torch", "torchvision", "torchaudio", "triton", "pytorch-triton-rocm", "rocm", "vllm"})
 
 
@@ -27,6 +28,11 @@ def check(file: LintFile) -> Iterable[Hit]:
 def _check(file: LintFile, run: Run, pip: PipInstall) -> Iterator[Hit]:
     words = pip.values(*_OPTIONS)
     indexes = [(word, file.resolve(run, word) or word.value) for word in words]
+    lookup = file.lookup(run)
+    own = {a.name: a.value.value for a in pip.command.assignments}
+    values = [(name, own.get(name) or lookup(name)) for name in _VARIABLES]
+    here = Word(value="", start=pip.command.start, end=pip.after_install, literal=True)
+    indexes += [(here, value) for _, value in values if value]
     named = [need for need in pip.requirements if need.name in _TORCH]
     loose = [need for need in named if not any(mark in need.spec for mark in ("==", "@", "$"))]
     rocm = [(word, text) for word, text in indexes if "rocm" in text.lower() or "/gfx" in text]

@@ -32,7 +32,7 @@ def _saves(command: Command) -> bool:
 
 
 def _noticed(run: Run, command: Command) -> bool:
-    """A later command of the RUN ends with an error on what is no archive, package or the right sum."""
+    """A later command of the RUN ends with an error on a page instead of an archive, a package or the right sum."""
     return any(
         other.start > command.start and (other.name in _NOTICE or other.name.startswith("pip"))
         for other in run.script.commands

@@ -22,7 +22,7 @@ _SYSTEM: Final = re.compile(r"(?:cuda-toolkit|cuda-\d.*|nvidia-cuda-toolkit|libc
 def _both(file: LintFile, run: Run) -> bool:
     """The stage has CUDA's compiler as well: an image for both is meant."""
     return any(
-        re.search(rb"\bcuda-(?:nvcc|compiler|toolkit)|\bnvcc\b", file.source.data[i.start : i.end])
+        re.search(rb"(?<![\w-])cuda-(?:nvcc|compiler)|(?<![\w-])nvcc\b", file.source.data[i.start : i.end])
         for stage in file.scopes.lineage(run.stage, file.scopes.variants_of(run.stage)[0])
         for i in stage.instructions
     )

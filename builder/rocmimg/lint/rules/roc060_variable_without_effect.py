@@ -15,20 +15,32 @@ _NAME: Final = re.compile(
     r"(?:BUILD|USE|WITH|ENABLE|FORCE)_\w*(?:HIP|ROCM)\w*|\w+_(?:USE|WITH|ENABLE|BUILD)_(?:HIP|ROCM)|HIP_BUILD|USE_ROCM"
     r"|ROCM_BUILD|\w+_BUILD_(?:HIP|ROCM)|\w+_TARGET_DEVICE|TARGET_DEVICE|COMPUTE_PLATFORM"
 )
+_OFF: Final = frozenset({"", "0", "OFF", "off", "false", "cpu", "cuda"})
 _COMPILERS: Final = frozenset({"CC", "CXX", "HIPCXX", "CMAKE_CXX_COMPILER"})
 _NEEDS_BUILD: Final = ("--no-binary", "--no-binary-package", "--no-build-isolation-package")
 
 
-def _variable(run: Run, pip: PipInstall) -> str | None:
-    """The variable before the command, or exported in the same RUN, that asks for a build for ROCm."""
+def _asks(name: str, value: str) -> bool:
+    """Whether a variable asks for a build for ROCm."""
+    if name == "CMAKE_ARGS":
+        return re.search(r"-D\w*(?:HIP|ROCM)\w*=", value) is not None
+    if name in _COMPILERS:
+        return re.search(r"hipcc|amdclang", value) is not None
+    return _NAME.fullmatch(name) is not None and value not in _OFF
+
+
+def _variable(file: LintFile, run: Run, pip: PipInstall) -> str | None:
+    """The variable before the command, exported in the same RUN, or in ENV, that asks for a build for ROCm."""
     exported = [a for a in run.script.assignments if a.exported and a.start < pip.command.start]
+    variant = file.scopes.variants_of(run.stage)[0]
+    for stage in file.scopes.lineage(run.stage, variant):
+        for instruction in stage.instructions:
+            if instruction.keyword == "ENV" and instruction.index < run.instruction.index:
+                for pair in instruction.pairs:
+                    if _asks(pair.name, (pair.value or "").strip("\"'")):
+                        return pair.name
     for assignment in (*pip.command.assignments, *exported):
-        value = assignment.value.value
-        if _NAME.fullmatch(assignment.name) and value not in {"", "0", "OFF", "cpu", "cuda"}:
-            return assignment.name
-        if assignment.name in _COMPILERS and re.search(r"hipcc|amdclang", value):
-            return f"{assignment.name}={value}"
-        if assignment.name == "CMAKE_ARGS" and re.search(r"-D\w*(?:HIP|ROCM)\w*=", value):
+        if _asks(assignment.name, assignment.value.value):
             return assignment.name
     return None
 
@@ -44,13 +56,16 @@ def check(file: LintFile) -> Iterable[Hit]:
             continue
         if pip.has("-i", "--index-url", "--default-index", "--index", "-f", "--find-links", "--no-index"):
             continue
-        variable = _variable(run, pip)
+        variable = _variable(file, run, pip)
+        by_env = variable is not None and not any(a.name == variable for a in command.assignments)
         if variable is None:
             continue
         for need in pip.requirements:
             if not need.name or need.name in GPU_SOURCES or need.name in _SOURCES or "@" in need.spec:
                 continue
             known = need.name in CUDA_WHEELS
+            if by_env and not known:
+                continue  # meant for other builds of the file
             message = f"{variable} changes nothing: {need.name} comes as a wheel of the index, built for CUDA"
             if not known:
                 message = f"{variable} changes nothing where the index has a wheel of {need.name}"

@@ -112,7 +112,7 @@ def reads_script(command: Command) -> tuple[str, ...]:
 
 
 def _operands(values: list[str]) -> list[str]:
-    """What is no option of a shell."""
+    """The arguments of a shell without its options."""
     return [value for before, value in pairwise(("", *values)) if value[:1] not in "-+" and not _OPTION_O.match(before)]
 
 
