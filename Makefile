@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean
+.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -51,6 +51,10 @@ integration:
 # trace: every production Dockerfile on the real engine, external commands recorded instead of run
 trace:
 	$(PYTEST) -q tests/integration/trace
+
+# parity: upstream's Dockerfile over the trace's stub base, against a cell: make parity FILE=... CELL=... ARGS="A=1 B=2"
+parity:
+	cd tests/integration/trace && $(CURDIR)/$(BIN)/python -m tracing.parity $(abspath $(FILE)) $(CELL) $(ARGS)
 
 # lock-tools: renew scripts/requirements.lock, which says what setup installs
 lock-tools: venv

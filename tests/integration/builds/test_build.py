@@ -224,8 +224,9 @@ def test_nothing_of_the_network_settings_stays_in_the_image(project, small_base,
     (sample.folder / "ca.pem").write_text("geheim")
     sample.recipe(
         "fetch",
-        "RUN {{ m.net() }}env > /tmp/seen && grep -q [g]eheim.example/simple /tmp/seen && grep -q GIT_CONFIG /tmp/seen "
-        "&& grep -q ca.pem /tmp/seen && grep -q [g]eheim /run/rocmimg/network/ca.pem && rm /tmp/seen\n",
+        "{% call m.run(network=true) %}env > /tmp/seen "
+        "&& grep -q [g]eheim.example/simple /tmp/seen && grep -q GIT_CONFIG /tmp/seen "
+        "&& grep -q ca.pem /tmp/seen && grep -q [g]eheim /run/rocmimg/network/ca.pem && rm /tmp/seen{% endcall %}\n",
     )
     (row,) = sample.json("build")
     assert row["status"] == "built", row

@@ -127,7 +127,7 @@ def test_a_mirror_takes_the_place_of_debians_host(project, lab, host_engine):
     """)
     sample.recipe(
         "ask",
-        "RUN {{ m.net() }}apt-get update --print-uris > /asked\n"
+        "{% call m.run(network=true) %}apt-get update --print-uris > /asked{% endcall %}\n"
         "RUN echo; ! apt-get update --print-uris | grep 127.0.0.1\n",
     )
     (row,) = sample.json("build")

@@ -133,7 +133,8 @@ def test_every_fetch_of_a_build_goes_there_and_nothing_of_it_stays(
     (components / "main.j2").write_text(
         '{% extends "components/component.j2" %}{% block install %}\n'
         "COPY --from=main {{ checkout|word }} {{ checkout|word }}\n"
-        "RUN {{ m.net() }}{{ m.pip_install() }} --no-build-isolation 'tool @ git+https://" + HOST + "/us/tool.git'\n"
+        "{% call m.run(network=true) %}\n"
+        "{{ m.pip_install() }} --no-build-isolation 'tool @ git+https://" + HOST + "/us/tool.git'\n{% endcall %}"
         "{% endblock %}"
     )
     (row,) = sample.json("build")

@@ -21,6 +21,7 @@ MATRIX = """
         gpu_archs: [gfx942]
         base: {cell: ground}
         protect: [torch, triton, triton-rocm]
+        env: {PIP_CONSTRAINT: /etc/rocmimg/constraints.txt}
         flags: {BUILD_TRITON: true}
         components:
           triton: {source: local:triton, options: {requirements: ""}}
@@ -64,7 +65,6 @@ def assembly(project, run_rocmimg, tmp_path):
         "module": "triton",
         "install": ["wheel"],
         "provides": ["triton", "triton-rocm"],
-        "files": ["requires_dist.py"],
         "options": {
             "requirements": {"type": "text", "default": "", "help": "x"},
             "max_jobs": {"type": "int", "default": 0, "help": "x"},

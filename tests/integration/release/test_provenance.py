@@ -75,7 +75,7 @@ def test_no_secret_reaches_the_image(project: Project, docker_config: Path) -> N
     (project.folder / "templates").mkdir()
     (project.folder / "templates/final.j2").write_text(
         '{% extends "builtin/final.j2" %}{% import "macros.j2" as m with context %}'
-        "{% block packages %}RUN {{ m.net() }}test -v PIP_INDEX_URL\n{% endblock %}"
+        "{% block packages %}{% call m.run(network=true) %}test -v PIP_INDEX_URL{% endcall %}\n{% endblock %}"
     )
     docker_login_json = {"auths": {"registry.example": {"auth": "dXNlcjpodW50ZXIy"}}}
     (docker_config / "config.json").write_text(json.dumps(docker_login_json))

@@ -143,11 +143,12 @@ def test_a_default_editable_install_fails_as_it_did_in_sglang_0_5_10(build_with:
         build_with(
             "COPY --from=aiter {{ checkout|word }} {{ checkout|word }}\n"
             "RUN cd {{ checkout|sh }} && python3 -m pip install --no-build-isolation -e .\n"
-            "{{ m.assert_origin([c.module]) }}",
+            '{% call m.run(network=false, files=["find_modules.py"]) %}\n'
+            '{{ m.program("find_modules.py") }} {{ c.module|sh }}\n{% endcall %}',
             "install",
         )
     said = "\n".join(failure.value.log)
-    assert "aiter is no package here but ModuleSpec(name='aiter'" in said
+    assert "from /sgl-workspace aiter is a folder of that name, not the package: ModuleSpec(name='aiter'" in said
     assert "_NamespacePath(['/sgl-workspace/aiter'])" in said
 
 
@@ -193,7 +194,7 @@ def test_a_claim_about_the_final_image_fails(build_with: Callable[..., Built], c
 def test_the_image_itself_refuses_another_torch(build_with: Callable[..., Built]) -> None:
     with pytest.raises(StepFailed) as failure:
         build_with("{{ super() }}\n" + TORCH_FROM_AN_INDEX, "install")
-    assert "grep -F -i -x torch==2.9.1+rocm7.2.0" in "\n".join(failure.value.log)
+    assert "torch==2.9.1+rocm7.2.0 was held, and it is" in "\n".join(failure.value.log)
 
 
 def test_no_claim_is_without_its_counterexample() -> None:

@@ -475,3 +475,29 @@ def test_a_version_must_be_that_of_the_checkout(verdict, version, tag, status):
 def test_a_device_that_the_user_may_not_open(verdict):
     assert verdict(check_device_access, surroundings={"kfd": True})[0] == "passed"
     assert verdict(check_device_access, surroundings={"kfd": False})[0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "says"),
+    [
+        ("nixl-cu12", "nixl", "passed"),
+        ("nixl_cu12", "nixl", "passed"),
+        ("nixl-cu12", "aiter", "failed"),
+        ("cupy-cuda12x", "nixl", "failed"),
+        ("nvidia-nccl-cu12", "nccl", "failed"),
+    ],
+)
+def test_a_name_for_cuda_of_what_is_built_here_is_no_cuda(verdict, name, module, says):
+    one = {"name": name, "version": "1.2.0", "path": "/site", "packages": []}
+    assert verdict(check_cuda_distributions, component={"module": module}, distributions=[one])[0] == says
+
+
+@pytest.mark.parametrize(
+    ("version", "tag", "says"),
+    [("1.0", "v1", "passed"), ("1", "v1.0.0", "passed"), ("0.1.20.post1", "v0.1.20.post1", "passed"),
+     ("0.5.10", "v0.1.20", "failed"), ("1.0+rocm", "v1", "passed")],
+)  # fmt: skip
+def test_versions_are_compared_as_pep_440_says(verdict, version, tag, says):
+    one = {"name": "amd-aiter", "version": version, "checkout": "/w/aiter", "path": "/w/aiter", "packages": []}
+    git = {"aiter": {"head": "a" * 40, "tag": tag}}
+    assert verdict(check_version_stamp, distributions=[one], git=git)[0] == says

@@ -137,7 +137,10 @@ def check_prebuilt(image: Image) -> None:
                 f"{component.name} has no shared object with GPU code",
                 cause="its build skipped the kernels: some releases compile them in build_ext only, not in an editable "
                 "install or `setup.py develop`",
-                fix="run `setup.py build_ext --inplace` with PREBUILD_KERNELS=1 before the install",
+                fix="run `setup.py build_ext --inplace` with PREBUILD_KERNELS=1 before the install"
+                if component.recipe == "aiter"
+                else f"see the log of its stage, {component.name}; a build without GPU code is said by "
+                "an option of its recipe",
             )
 
 

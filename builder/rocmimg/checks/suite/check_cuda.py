@@ -14,6 +14,8 @@ _CUDA: Final = re.compile(
     r"|.*-cu1[0-9]|pycuda"
 )
 """Distributions that bring CUDA's libraries; those whose files are Python alone are judged by what they bring."""
+_FOR_CUDA: Final = re.compile(r"(.+)-cu1[0-9]")
+"""The name of a build for CUDA. NIXL's is called so whatever it was built for."""
 _ROCM_NAME: Final = re.compile(r"(?:^|lib|[_.-])(rocm|hip|amd(?!64)|gfx)", re.IGNORECASE)
 _ROCM_LIBRARY: Final = re.compile(r"lib(amdhip64|hsa-runtime64|roc\w+|hip\w+|MIOpen|rccl)\.so")
 
@@ -22,7 +24,10 @@ _ROCM_LIBRARY: Final = re.compile(r"lib(amdhip64|hsa-runtime64|roc\w+|hip\w+|MIO
 def check_cuda_distributions(image: Image) -> None:
     """No distribution brings CUDA's libraries."""
     owners = {one["owner"] for one in image.probe["files"]["objects"]}
+    ours = {component.module.replace("_", "-") for component in image.expect.components if component.module}
     for one in image.probe["distributions"]:
+        if (built := _FOR_CUDA.fullmatch(one["name"].lower().replace("_", "-"))) and built[1] in ours:
+            continue  # built in the image; what its libraries need is judged by cuda-libraries
         packages = set(one["packages"])
         native = not packages or bool(packages & owners)
         if _CUDA.fullmatch(one["name"].lower().replace("_", "-")) and native:

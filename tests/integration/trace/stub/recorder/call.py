@@ -10,6 +10,8 @@ from pathlib import Path
 
 LOG = Path("/opt/trace/log")
 ROOT = Path("/opt/trace")
+LENIENT = ROOT / "lenient"
+"""Where this file is, what a recorder refuses is noted and goes on: for upstream's Dockerfile (tracing/parity.py)."""
 STEP_OUTPUT = 9
 # What a shell sets for itself says nothing about a recipe.
 NOISE = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "HOSTNAME", "HOME", "TERM"})

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from call import UNVOUCHED, Call, Refused, checkout_of
+from call import LENIENT, UNVOUCHED, Call, Refused, checkout_of
 
 # Command -> module and function. Modules are imported one at a time: a trace starts hundreds of recorders.
 TOOLS = {
@@ -30,6 +30,7 @@ TOOLS = {
     "rustup-init": ("rust", "rustup_init"),
     "sha256sum": ("system", "sha256sum"),
     "sleep": ("system", "sleep"),
+    "wget": ("fetch", "wget"),
     **dict.fromkeys(
         ("c++", "cc", "clang", "clang++", "g++", "gcc", "hipcc", "hipconfig", "llvm-config"), ("system", "compiler")
     ),
@@ -48,6 +49,9 @@ def main(argv: list[str]) -> int:
             raise Refused("its output is read, and there is no fixture for it", UNVOUCHED)
     except Refused as refusal:
         code, why = refusal.code, str(refusal)
+    if code and LENIENT.exists():
+        call.facts["refused"] = why
+        code = 0
     call.log(code, checkout_of(Path.cwd()))
     if why:
         print(f"trace: {call.name}: {why}", file=sys.stderr)
