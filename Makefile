@@ -66,6 +66,12 @@ test-newest test-lowest: test-%: venv
 corpus:
 	@$(BIN)/python scripts/lint_corpus.py "$(FOLDER)"
 
+# real MIRRORS=folder: each component from a mirror of its real sources (OWNER/NAME.git), on Debian's ROCm; see docs/real.md
+real: setup
+	@$(BIN)/rocmimg build --file examples/lab/images.yaml --target lab-base
+	@$(BIN)/rocmimg build --file tests/real/images.yaml --no-contract
+	@$(BIN)/python tests/real/run.py $(MIRRORS) $(REAL)
+
 # bench: speed, as ratios against a peer in the same run
 bench: setup
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

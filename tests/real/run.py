@@ -103,7 +103,6 @@ def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
         one = waiting.pop()
         names = {*one.config.needs, *(c.name for c in cell.components if c.recipe.name in one.recipe.needs)}
         names |= {"rust"} & by_name.keys() if one.options.get("rust") else set()
-        names |= {one.shared_with} & by_name.keys()
         for name in names - found:
             if by_name[name].recipe.name not in IN_BASE:
                 found.add(name)
@@ -113,8 +112,8 @@ def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
 
 def _pins(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:
     """Repository, ref, and the key that names the ref, of all that a component fetches by git."""
-    if component.git and not component.shared_with:
-        yield component.git.repo, component.git.ref, f"components.{component.name}.ref"
+    if component.git:
+        yield component.git.repo, component.git.ref, f"components.{component.shared_with or component.name}.ref"
     for option, repo in component.options.items():
         stem = option.removesuffix("_repo")
         if stem != option and f"{stem}_ref" in component.options:
