@@ -162,15 +162,11 @@ class Harness:
             result.notes.append(f"with {' '.join(own['sets'])}: {own['because']}")
         plan = self._plan(case, sets)
         began = time.monotonic()
-        stages = [stage.name for stage in plan.stages]
+        staged = case.component.name in [stage.name for stage in plan.stages]
         result.how_far = "built"
-        if case.component.name in stages:
-            self._attempt(case, plan, case.component.name, result)
-        if (
-            result.how_far == "built"
-            and not self._attempt(case, plan, "final", result)
-            and case.component.name in stages
-        ):
+        if not staged:
+            self._attempt(case, plan, "final", result)
+        elif self._attempt(case, plan, case.component.name, result) and not self._attempt(case, plan, "final", result):
             # The stage is the proof; the assembly wants packages under the names of the production base.
             result.how_far, result.why = "built", f"its stage; the image's last stage stops: {result.why}"
         result.seconds = round(time.monotonic() - began, 1)
