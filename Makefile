@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean
+.PHONY: help setup venv demo test test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace real corpus bench build clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
