@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity
+.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -73,6 +73,12 @@ test-packages:
 # corpus: lint a folder of foreign Dockerfiles; counts per rule and a sample to judge: make corpus FOLDER=path
 corpus:
 	@$(BIN)/python scripts/lint_corpus.py "$(FOLDER)"
+
+# real MIRRORS=folder: each component from a mirror of its real sources (OWNER/NAME.git), on Debian's ROCm; see docs/real.md
+real: setup
+	@$(BIN)/rocmimg build --file examples/lab/images.yaml --target lab-base
+	@$(BIN)/rocmimg build --file tests/real/images.yaml --no-contract
+	@$(BIN)/python tests/real/run.py $(MIRRORS) $(REAL)
 
 # bench: speed, as ratios against a peer in the same run
 bench: setup

@@ -7,7 +7,6 @@ not possible, or not run.
 
 from __future__ import annotations
 
-import _thread
 import argparse
 import json
 import re
@@ -23,14 +22,13 @@ from typing import Any, Final
 import yaml
 from mirrors import HOST, Mirrors
 
-from rocmimg.builds import Options, run
-from rocmimg.builds.observe import QuietView
-from rocmimg.engine import connect
+from rocmimg.builds.observe import CellLog
+from rocmimg.engine import BuildCancelled, BuildRequest, StepFailed, connect
 from rocmimg.engine.client import Engine
 from rocmimg.git_server import GitServer
 from rocmimg.matrix import Cell, Matrix, ResolvedComponent, Selection, load, parse_set
 from rocmimg.matrix.mirrors import with_served_folders
-from rocmimg.plan import make_plan
+from rocmimg.plan import ImagePlan, make_plan
 
 ROOT: Final = Path(__file__).parents[2]
 HERE: Final = Path(__file__).parent
@@ -76,7 +74,6 @@ class Result:
     why: str = ""
     seconds: float = 0
     notes: list[str] = field(default_factory=list)
-    log: str = ""
 
 
 def cases(matrix: Matrix) -> Iterator[Case]:
@@ -103,7 +100,6 @@ def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
         one = waiting.pop()
         names = {*one.config.needs, *(c.name for c in cell.components if c.recipe.name in one.recipe.needs)}
         names |= {"rust"} & by_name.keys() if one.options.get("rust") else set()
-        names |= {one.shared_with} & by_name.keys()
         for name in names - found:
             if by_name[name].recipe.name not in IN_BASE:
                 found.add(name)
@@ -113,8 +109,8 @@ def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
 
 def _pins(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:
     """Repository, ref, and the key that names the ref, of all that a component fetches by git."""
-    if component.git and not component.shared_with:
-        yield component.git.repo, component.git.ref, f"components.{component.name}.ref"
+    if component.git:
+        yield component.git.repo, component.git.ref, f"components.{component.shared_with or component.name}.ref"
     for option, repo in component.options.items():
         stem = option.removesuffix("_repo")
         if stem != option and f"{stem}_ref" in component.options:
@@ -145,8 +141,7 @@ class Harness:
     def run(self, case: Case, sets: list[str]) -> Result:
         git = case.component.git
         assert git is not None
-        log = self._logs(case) / f"{case.cell.id}.log"
-        result = Result(component=case.component.name, cell=case.cell.id, ref=git.ref, how_far="not run", log=str(log))
+        result = Result(component=case.component.name, cell=case.cell.id, ref=git.ref, how_far="not run")
         own = self._known.get(case.component.name) or {}
         wanted = needed(case.component, case.cell)
         sets = [*sets, *own.get("sets", ()), f"base={BASE}", "image=rocmimg-real/case", f"tags=[{case.cell.id}]"]
@@ -165,53 +160,52 @@ class Harness:
                     sets.append(f"{where}={found.commit}")
         if own.get("sets"):
             result.notes.append(f"with {' '.join(own['sets'])}: {own['because']}")
+        plan = self._plan(case, sets)
         began = time.monotonic()
-        late = threading.Timer(self._limit, _thread.interrupt_main)
-        late.start()
-        try:
-            self._build(case, sets, result)
-        except KeyboardInterrupt:
-            if time.monotonic() - began < self._limit:
-                raise
-            result.how_far, result.why = self._how_far(case), f"stopped after {self._limit} s"
-        finally:
-            late.cancel()
+        staged = case.component.name in [stage.name for stage in plan.stages]
+        result.how_far = "built"
+        if not staged:
+            self._attempt(case, plan, "final", result)
+        elif self._attempt(case, plan, case.component.name, result) and not self._attempt(case, plan, "final", result):
+            # The stage is the proof; the assembly wants packages under the names of the production base.
+            result.how_far, result.why = "built", f"its stage; the image's last stage stops: {result.why}"
         result.seconds = round(time.monotonic() - began, 1)
         return result
 
-    def _build(self, case: Case, sets: list[str], result: Result) -> None:
+    def _plan(self, case: Case, sets: list[str]) -> ImagePlan:
         settings = [*map(parse_set, sets), parse_set(f"network.git_mirrors[{HOST}]={self._prepared}")]
         matrix = load(ROOT / "images.yaml", sets=settings, selection=Selection(ids=(case.cell.id,)))
         matrix = with_served_folders(matrix, lambda _: self._url)
-        plan = make_plan(matrix, [case.cell.id])
-        rows: list[Any] = []
-        run(
-            plan,
-            self._engine,
-            Options(jobs=1, logs=self._logs(case)),
-            QuietView(),
-            rows.extend,
-            images=self._engine.images(),
-        )
-        (row,) = (row for row in rows if row.id == case.cell.id)
-        if row.status in ("built", "up-to-date"):
-            result.how_far = "built"
-            return
-        result.how_far = self._how_far(case)
-        result.why = _reason([*map(str, row.last_lines)] or self._log(case).splitlines()[-40:]) or str(row.error)
+        return make_plan(matrix, [case.cell.id])[case.cell.id]
 
-    def _how_far(self, case: Case) -> str:
-        text = self._log(case)
-        if _COMPILES.search(text) or _CONFIGURED.search(text):
-            return "configured"
-        return "metadata only" if _METADATA.search(text) else "not possible"
+    def _attempt(self, case: Case, plan: ImagePlan, stage: str, result: Result) -> bool:
+        """Build one stage; ``result`` says how far it came where it failed."""
+        log = CellLog(self._log(case, stage))
+        request = BuildRequest(dockerfile=plan.dockerfile, context=plan.context, target=stage, network_mode="host")
+        late = threading.Timer(self._limit, self._engine.cancel, [request.build_id])
+        late.start()
+        try:
+            self._engine.build(request, log.event)
+        except BuildCancelled:
+            result.why = f"stopped after {self._limit} s"
+        except StepFailed as error:
+            result.why = _reason(list(error.log)) or str(error)
+        else:
+            return True
+        finally:
+            late.cancel()
+            log.close()
+        result.how_far = _how_far(self._log(case, stage).read_text(errors="replace"))
+        return False
 
-    def _log(self, case: Case) -> str:
-        log = self._logs(case) / f"{case.cell.id}.log"
-        return log.read_text(errors="replace") if log.is_file() else ""
+    def _log(self, case: Case, stage: str) -> Path:
+        return self._out / "logs" / f"{case.id.replace(' ', '-')}-{stage}.log"
 
-    def _logs(self, case: Case) -> Path:
-        return self._out / "logs" / case.id.replace(" ", "-")
+
+def _how_far(log: str) -> str:
+    if _COMPILES.search(log) or _CONFIGURED.search(log):
+        return "configured"
+    return "metadata only" if _METADATA.search(log) else "not possible"
 
 
 def _reason(lines: list[str]) -> str:

@@ -49,7 +49,7 @@ def command(
     from rocmimg.builds import Options, decide_all, exit_code, run, write_report
     from rocmimg.engine import connect
 
-    selected = choice.load(fetches=True)
+    selected = choice.load(refs="now")
     plan = selected.plan()
     folder = selected.build_folder
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")

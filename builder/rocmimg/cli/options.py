@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
@@ -117,10 +117,14 @@ class Choice:
         """Whether it names cells at all."""
         return bool(self.cells or self.targets or self.archs or self.variants)
 
-    def load(self, *, lock: bool = True, fetches: bool = False) -> Selected:
+    def load(
+        self, *, lock: bool = True, fetches: bool = False, refs: Literal["named", "now", "known"] = "named"
+    ) -> Selected:
         """The matrix with the ``--set`` values and the lock applied, and the selected cells.
 
-        For a verb that ``fetches``, folders of git mirrors are served until it ends.
+        ``refs`` that no lock pins stay as they are named, or become commits: those that they mean ``now``, or those
+        that they meant for the last build here (``known``); both fetch. For a verb that ``fetches``, folders of git
+        mirrors are served until it ends.
         With ``--locked`` a selected cell that the lock does not pin as a whole is a LockError; otherwise a note.
         """
         from rocmimg.matrix import Selection, load, parse_set, select
@@ -128,11 +132,19 @@ class Choice:
         selection = Selection(ids=self.cells, targets=self.targets, archs=self.archs, variants=self.variants)
         matrix = load(self.file, sets=[parse_set(text) for text in self.sets], selection=selection)
         chosen = select(matrix.cells, selection)
-        if fetches:
+        if fetches or refs != "named":
             from rocmimg.matrix.mirrors import with_served_folders
 
             matrix = with_served_folders(matrix, _server())
-        return Selected(_with_lock(matrix, chosen) if lock else matrix, chosen)
+        if lock:
+            matrix = _with_lock(matrix, chosen)
+        if refs != "named":
+            from rocmimg.lock.refs import resolve_refs
+
+            matrix, notes = resolve_refs(matrix, chosen, now=refs == "now")
+            for note in notes:
+                click.echo(f"note: {note}", err=True)
+        return Selected(matrix, chosen)
 
     def one(self, cell: str) -> tuple[Matrix, Cell]:
         """The matrix and the one cell that ``cell`` names."""

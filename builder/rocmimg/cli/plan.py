@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--json",
     "as_json",
     is_flag=True,
-    help="An array of objects: id, action, reasons, digest; for a change: id, rebuilt, kept.",
+    help="An array of objects: id, action, reasons, digest, image_id, refs; for a change: id, rebuilt, kept.",
 )
 def command(
     choice: Choice,
@@ -42,20 +42,30 @@ def command(
     """
     from rocmimg.builds import decide_all
     from rocmimg.engine import connect
+    from rocmimg.lock.file import lock_path, read_lock
+    from rocmimg.lock.refs import used_refs
 
-    selected = choice.load(fetches=True)
+    # Another commit of the matrix is compared by the names that it has.
+    selected = choice.load(refs="named" if changed or changed_since else "now")
     plan = selected.plan()
     if changed or changed_since:
         _print_rebuilds(_rebuilds(plan, choice.file, changed, changed_since), as_json)
         return
     with connect() as engine:
         decisions = decide_all(plan, engine.images())
+    refs = list(used_refs(selected.matrix, selected.ids, read_lock(lock_path(selected.matrix.path))))
     if as_json:
-        rows = [decision.as_json() for decision in decisions]
+        rows = [
+            {**decision.as_json(), "refs": [used.as_json() for used in refs if used.cell == decision.id]}
+            for decision in decisions
+        ]
         click.echo(json.dumps(rows, indent=2))
         return
     from rocmimg.report.table import print_table
 
+    for used in refs:
+        shown = f"{used.commit[:12]}, {used.origin}" if used.commit else used.origin
+        click.echo(f"{used.cell}: {used.component} {used.ref}: {shown}", err=True)
     print_table(("cell", "action", "why"), [(d.id, d.action, "; ".join(d.reasons)) for d in decisions])
 
 

@@ -48,7 +48,7 @@ def command(
     """
     from rocmimg.release.promote import open_release, prepare, promote
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True))
     if not dry_run:
         release.settle()

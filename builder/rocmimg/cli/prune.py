@@ -28,7 +28,7 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.prune import plan_prune, remove
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True), suite=False)
     removals = plan_prune(release, datetime.now(UTC).date())
     if yes:

@@ -23,7 +23,7 @@ def command(
     from rocmimg.release.policy import trusts
     from rocmimg.release.push import pull_candidate
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     registries, trust = Registries(), trusts(selected.matrix, selected.ids)
     with connect() as engine:
         batch = for_each_image(

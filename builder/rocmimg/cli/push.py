@@ -28,7 +28,7 @@ def command(
     from rocmimg.release.policy import trusts
     from rocmimg.release.push import push_candidate, push_results
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     images, registries, folder = selected.images(), Registries(), selected.build_folder
     trust = trusts(selected.matrix, selected.ids)
     if results:

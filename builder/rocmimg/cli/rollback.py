@@ -27,7 +27,7 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.rollback import prepare, roll_back
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     release = open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True), suite=False)
     undone = not dry_run and release.settle(undo_promotions=True)
     restores = [] if undone else prepare(release)

@@ -24,7 +24,7 @@ def command(
     from rocmimg.release.promote import open_release
     from rocmimg.release.status import status
 
-    selected = choice.load()
+    selected = choice.load(refs="known")
     entries = status(open_release(selected.matrix, selected.ids, lambda text: click.echo(text, err=True)))
     if as_json:
         click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))

@@ -86,7 +86,7 @@ def command(
     with connect() as engine, view() as shown:
         if cells or choice.targets or choice.variants or not images:
             try:
-                selected = replace(choice, cells=cells).load(fetches=True)
+                selected = replace(choice, cells=cells).load(refs="known")
             except ConfigError:
                 # A name without a tag that only the engine knows.
                 if not (cells and all(engine.image(name) for name in cells)):

@@ -24,7 +24,9 @@ _PASSES: Final = re.compile(
 )
 
 
-def look_up(repo: str, refs: Sequence[str], network: Network) -> dict[str, GitPin]:
+def look_up(
+    repo: str, refs: Sequence[str], network: Network, *, pauses: Sequence[int] = _PAUSES_S
+) -> dict[str, GitPin]:
     """What each ref means, without those that the repository lacks; a tag wins over a branch of the same name.
 
     Raises:
@@ -32,7 +34,7 @@ def look_up(repo: str, refs: Sequence[str], network: Network) -> dict[str, GitPi
     """
     found = {ref: GitPin(kind="commit", commit=ref) for ref in refs if _COMMIT.fullmatch(ref)}
     if names := [ref for ref in refs if ref not in found]:
-        heads = _ls_remote(repo, names, network)
+        heads = _ls_remote(repo, names, network, pauses)
         found |= {ref: pin for ref in names if (pin := _meaning(ref, heads))}
     return found
 
@@ -45,10 +47,10 @@ def _meaning(ref: str, heads: Mapping[str, str]) -> GitPin | None:
     return None
 
 
-def _ls_remote(repo: str, names: Sequence[str], network: Network) -> dict[str, str]:
+def _ls_remote(repo: str, names: Sequence[str], network: Network, pauses: Sequence[int]) -> dict[str, str]:
     patterns = [pattern for name in names for pattern in (name, f"{name}^{{}}")]
     command = ["ls-remote", "--quiet", "--", repo, *patterns]
-    for pause in (*_PAUSES_S, None):
+    for pause in (*pauses, None):
         try:
             done = git.run(command, timeout=_TIMEOUT_S, env=_environment(network))
         except FileNotFoundError as error:

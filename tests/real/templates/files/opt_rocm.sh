@@ -9,6 +9,7 @@ echo 7.2.0 > $rocm/.info/version
 ln -s /usr/include $rocm/include
 ln -s /usr/lib/x86_64-linux-gnu $rocm/lib
 ln -s "$llvm" $rocm/llvm
+ln -s "$llvm" /usr/lib/x86_64-linux-gnu/${llvm##*/} # where hipcc looks below ROCM_PATH
 ln -s /usr/lib/x86_64-linux-gnu/amdgcn $rocm/amdgcn
 for name in hipconfig rocminfo rocm_agent_enumerator amd-smi rocm-smi; do
     [ ! -e "/usr/bin/$name" ] || ln -s "/usr/bin/$name" $rocm/bin/$name
@@ -41,8 +42,17 @@ cuda = None
 END
 cat >> "$torch/__init__.py" << 'END'
 
-for _name, _answer in {"_cuda_getArchFlags": "gfx942 gfx950", "_cuda_getDeviceCount": 0}.items():
+for _name, _answer in {
+    "_cuda_getArchFlags": "gfx942 gfx950",
+    "_cuda_getCurrentRawStream": 0,
+    "_cuda_getDeviceCount": 0,
+}.items():
     if not hasattr(_C, _name):
-        setattr(_C, _name, lambda _answer=_answer: _answer)
+        setattr(_C, _name, lambda *_, answer=_answer: answer)
 END
 python3 -c 'import torch.utils.cpp_extension as e; assert e.IS_HIP_EXTENSION and e.ROCM_HOME; print(e.ROCM_HOME)'
+
+# Debian's Python packages say nothing of their files, and pip replaces none that does not: let it forget them.
+find /usr/lib/python3/dist-packages -maxdepth 1 -name '*.dist-info' | while read -r info; do
+    [ -e "$info/RECORD" ] || (cd "$info/.." && find "$(basename "$info")" -type f -printf '%p,,\n' > /tmp/record && mv /tmp/record "$info/RECORD")
+done
