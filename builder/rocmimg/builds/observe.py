@@ -46,7 +46,7 @@ class PlainView:
         """See :class:`View`."""
         if isinstance(event, StepFinished) and event.name.startswith("["):
             if event.error:
-                self._say(cell_id, f"FAILED {short(event.name)}")
+                self._say(cell_id, f"{'cancelled' if event.cancelled else 'FAILED'} {short(event.name)}")
             elif not event.name.startswith("[internal]"):
                 self._say(cell_id, f"{short(event.name)} {'cached' if event.cached else f'{event.seconds:.1f}s'}")
 
@@ -88,7 +88,8 @@ class CellLog:
             case StepStarted(name=name):
                 self.line(f"=> {one_line(name)}")
             case StepFinished(name=name, cached=cached, seconds=seconds, error=error):
-                outcome = f"FAILED: {error}" if error else "cached" if cached else f"done in {seconds:.2f}s"
+                failed = "cancelled" if event.cancelled else f"FAILED: {error}"
+                outcome = failed if error else "cached" if cached else f"done in {seconds:.2f}s"
                 self.line(f"<= {one_line(name)} {outcome}")
             case StepLog(text=text):
                 self.line(f"   {text}")

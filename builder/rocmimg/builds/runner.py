@@ -7,7 +7,6 @@ import os
 import queue
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -62,7 +61,6 @@ class _Run:
         self._rootfs = RootfsMaker()
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._build_ids: set[str] = set()
         self._pulls: dict[str, Future[str]] = {}
         self._built: dict[str, str] = {}
         self.results: dict[str, CellResult] = {}
@@ -89,11 +87,7 @@ class _Run:
     def _cancel(self) -> None:
         self._stop.set()
         self._rootfs.cancel()
-        self._engine.stop_pulls()
-        with self._lock:
-            running = tuple(self._build_ids)
-        for build_id in running:
-            self._engine.cancel(build_id)
+        self._engine.stop()
 
     def _cell(self, image: ImagePlan) -> CellResult:
         began = time.monotonic()
@@ -177,17 +171,8 @@ class _Run:
             labels=self._labels(image, base_id),
             network_mode=image.cell.config.network.engine_mode,
             no_cache=self._options.no_cache,
-            build_id=f"rocmimg-{uuid.uuid4().hex}",
         )
-        with self._lock:
-            if self._stop.is_set():
-                raise _Stop
-            self._build_ids.add(request.build_id)
-        try:
-            outcome = self._engine.build(request, report)
-        finally:
-            with self._lock:
-                self._build_ids.discard(request.build_id)
+        outcome = self._engine.build(request, report)
         self._built[image.id] = outcome.image_id
         detail = self._engine.image(outcome.image_id)
         layers = detail.layers if detail else ()

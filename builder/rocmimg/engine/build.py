@@ -71,6 +71,7 @@ class Builds:
         self._api = api
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
+        self._stopped = False
 
     def cancel(self, build_id: str) -> None:
         """End a build; its ``build`` call raises BuildCancelled. Unknown ids are ignored: it may just have ended."""
@@ -83,13 +84,19 @@ class Builds:
             self._api.client.post(self._api.url("/build/cancel"), params={"id": build_id}, timeout=30)
         running.hang_up()
 
-    def cancel_all(self) -> None:
-        for build_id in list(self._running):
+    def stop(self) -> None:
+        """Cancel every build, those that are about to begin as well."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for build_id in running:
             self.cancel(build_id)
 
     def build(self, request: BuildRequest, on_event: Callable[[Event], None]) -> BuildOutcome:
         running = Running()
         with self._lock:
+            if self._stopped:
+                raise BuildCancelled
             self._running[request.build_id] = running
         began = time.monotonic()
         watch = _Watch(on_event)
@@ -157,7 +164,7 @@ class _Watch:
                 self._tail.setdefault(event.digest, collections.deque(maxlen=_LAST_LINES)).append(event.text)
             elif isinstance(event, StepFinished):
                 self.steps[event.digest] = event.cached
-                if event.error and not self.failed and "context canceled" not in event.error:
+                if event.error and not self.failed and not event.cancelled:
                     self.failed, self._failed_digest = event.name, event.digest
             self._on_event(event)
 

@@ -55,7 +55,7 @@ class Engine:
         self._builds = Builds(self._api)
         self._containers = Containers(self._api)
         self._old_handler: Any = None
-        self._stop_pulls = threading.Event()
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
@@ -70,9 +70,8 @@ class Engine:
             self._old_handler = None
 
     def close(self) -> None:
-        """Cancel what is being built and pulled, remove what runs, hang up."""
-        self._stop_pulls.set()
-        self._builds.cancel_all()
+        """Cancel what is being built or transferred, remove what runs, hang up."""
+        self.stop()
         self._containers.remove_all()
         self._api.close()
 
@@ -114,10 +113,10 @@ class Engine:
     def pull(self, ref: str, on_event: Callable[[Event], None]) -> str:
         """Pull ``ref`` with the credentials of the docker configuration; the image's id.
 
-        Raises BaseImageError, DiskFullError, BuildCancelled.
+        Raises BaseImageError, DiskFullError, BuildCancelled after ``stop``.
         """
         try:
-            lines = stoppable(lambda: self._api.client.pull(ref, stream=True, decode=True), self._stop_pulls)
+            lines = stoppable(lambda: self._api.client.pull(ref, stream=True, decode=True), self._stopped)
             error, _ = follow(lines, on_event)
         except (DockerException, requests.RequestException, OSError) as problem:
             raise pull_failed(ref, message_of(problem)) from problem
@@ -131,7 +130,7 @@ class Engine:
     def push(self, ref: str, on_event: Callable[[Event], None]) -> str:
         """Push the tag ``ref``; the digest of what the registry now has under it. Raises RegistryError."""
         try:
-            lines = self._api.client.push(ref, stream=True, decode=True)
+            lines = stoppable(lambda: self._api.client.push(ref, stream=True, decode=True), self._stopped)
             error, digest = follow(lines, on_event)
         except (DockerException, requests.RequestException, OSError) as problem:
             raise push_failed(ref, message_of(problem)) from problem
@@ -149,9 +148,13 @@ class Engine:
         """
         return self._builds.build(request, on_event)
 
-    def stop_pulls(self) -> None:
-        """End every pull from another thread."""
-        self._stop_pulls.set()
+    def stop(self) -> None:
+        """End every build, pull and push, from another thread; those that are begun later end at once.
+
+        Each of their calls raises BuildCancelled.
+        """
+        self._stopped.set()
+        self._builds.stop()
 
     def cancel(self, build_id: str) -> None:
         """End a build from another thread; unknown ids are ignored."""

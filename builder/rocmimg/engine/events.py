@@ -31,6 +31,11 @@ class StepFinished:
     cached: bool
     error: str = ""
 
+    @property
+    def cancelled(self) -> bool:
+        """It failed in nothing: another step did, or the build was cancelled."""
+        return "context canceled" in self.error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepLog:

@@ -11,36 +11,77 @@ from rocmimg.errors import BaseImageError, BuildError, DiskFullError, EngineErro
 _FULL: Final = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _METADATA: Final = re.compile(r"\[internal\] load metadata for (\S+)")
 _PODMAN_BASE: Final = re.compile(r"initializing source docker://(\S+): ")
-_EXIT: Final = re.compile(r"(?:exit code: |exit status |non-zero code: )(\d+)")
+# What an engine says of a command that ran and failed. Anything else is a reason of the engine's own.
+_EXIT: Final = re.compile(
+    r"(?:did not complete successfully: exit code: |executor failed running \[.*\]: exit code: "
+    r"|while running runtime: exit status |returned a non-zero code: )(\d+)\s*$",
+    re.DOTALL,
+)
+_REASON_LENGTH: Final = 400
+_RUNTIME: Final = re.compile(r"error running container: .+")
+"""Podman's line for a step whose command it could not start."""
+_BRIDGE: Final = re.compile(r"could not find bridge|network bridge not found", re.IGNORECASE)
+_CERTIFICATE: Final = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|SSL certificate problem|certificate verification failed"
+    r"|unable to get local issuer certificate|certificate signed by unknown authority",
+    re.IGNORECASE,
+)
+_NAME: Final = re.compile(
+    r"Could not resolve host|Temporary failure resolving|Temporary failure in name resolution"
+    r"|Name or service not known|lookup \S+( on \S+)?: (no such host|i/o timeout|server misbehaving)"
+)
+_CONNECTION: Final = re.compile(
+    r"Could not resolve proxy|Failed to connect to \S+ port \d+|Network is unreachable|No route to host"
+    r"|curl: \(28\)|Could not connect to \S+:\d+|ConnectTimeoutError"
+)
+_HOST: Final = "give builds the machine's network (--set network.engine_mode=host)"
+_NETWORK: Final = {
+    _BRIDGE: f"the engine has no network for builds: {_HOST}",
+    _CERTIFICATE: "a certificate is not trusted: name the CA bundle of your network (--set network.ca_bundle=FILE)",
+    _NAME: f"a name does not resolve: {_HOST}, or the engine a DNS server",
+    _CONNECTION: f"no connection: set your proxy (--set network.https_proxy=URL) or a mirror, or {_HOST}",
+}
+
+
+def network_advice(*lines: str) -> str:
+    """What helps against a failure of the network; "" where it was not one."""
+    found = next((advice for words, advice in _NETWORK.items() if any(map(words.search, lines))), "")
+    return f"{found}; `rocmimg doctor` says what builds reach" if found else ""
 
 
 class StepFailed(BuildError):
     """A step of a Dockerfile failed."""
 
     def __init__(self, message: str, *, step: str = "", log: tuple[str, ...] = ()) -> None:
-        code = _EXIT.search(message)
+        started = next((said[0] for line in log if (said := _RUNTIME.search(line))), "")
+        code = None if started else _EXIT.search(message)
         self.step = step
         """As the engine names it: ``[aiter 3/7] RUN ...``; empty where no step is to blame."""
         self.step_exit_code = int(code[1]) if code else None
+        """None where the command did not run."""
         self.log = log
         """The step's last lines."""
-        self.message = message
-        """In the engine's words."""
         what = f"{_one_line(step)} failed" if step else "the build failed"
-        why = f"exit code {self.step_exit_code}" if step and code else _one_line(message, 400)
-        super().__init__(what, why=why)
+        why = f"exit code {self.step_exit_code}" if step and code else _reason(started or message)
+        super().__init__(what, why=why, next_step=network_advice(message, *log))
 
 
 class BuildCancelled(BuildError):
-    """A build was ended on request."""
+    """A build, or the pull of its base, was ended on request."""
 
-    def __init__(self) -> None:
-        super().__init__("the build was cancelled")
+    def __init__(self, what: str = "the build was cancelled") -> None:
+        super().__init__(what)
 
 
 def _one_line(text: str, limit: int = 120) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _reason(text: str) -> str:
+    """A long one without its middle: what went wrong is said last."""
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_LENGTH else f"{line[:100]} … {line[100 - _REASON_LENGTH :]}"
 
 
 def is_disk_full(message: str | BaseException) -> bool:
@@ -53,7 +94,7 @@ def is_disk_full(message: str | BaseException) -> bool:
 def disk_full(message: str) -> DiskFullError:
     return DiskFullError(
         "no space left on the disk",
-        why=_one_line(message, 400),
+        why=_reason(message),
         next_step="free some (`docker system df` says what the engine holds) and run the same command again: "
         "what is built stays",
     )
@@ -94,15 +135,15 @@ def _next_step(message: str) -> str:
 def pull_failed(ref: str, message: str) -> BaseImageError | DiskFullError:
     if is_disk_full(message):
         return disk_full(message)
-    return BaseImageError(f"cannot pull {ref}", why=_one_line(message, 400), next_step=_next_step(message))
+    return BaseImageError(f"cannot pull {ref}", why=_reason(message), next_step=_next_step(message))
 
 
 def push_failed(ref: str, message: str) -> RegistryError:
-    return RegistryError(f"cannot push {ref}", why=_one_line(message, 400), next_step=_next_step(message))
+    return RegistryError(f"cannot push {ref}", why=_reason(message), next_step=_next_step(message))
 
 
 def refused(what: str, message: str) -> RocmimgError:
     """The error for any other call that the engine turns down."""
     if is_disk_full(message):
         return disk_full(message)
-    return EngineError(what, why=_one_line(message, 400))
+    return EngineError(what, why=_reason(message))

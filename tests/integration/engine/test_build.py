@@ -214,6 +214,34 @@ def test_a_failing_step_is_named_with_its_last_lines_and_exit_code(engine: Engin
     assert str(caught.value).endswith("exit code 42")
 
 
+def test_a_step_that_another_one_ended_is_cancelled_and_not_failed(engine: Engine, base: str) -> None:
+    salt = uuid.uuid4().hex
+    text = (
+        f"FROM {base} AS slow\nRUN echo {salt}; sleep 31\nFROM {base} AS bad\nRUN echo {salt}; sleep 2; exit 5\n"
+        f"FROM {base}\nCOPY --from=bad /tmp /a\nCOPY --from=slow /tmp /b\n"
+    )
+    if engine.info.kind == "podman":  # one stage after the other
+        text = text.replace("sleep 31", "sleep 1")
+    events: list[Event] = []
+    with pytest.raises(StepFailed) as caught:
+        engine.build(BuildRequest(dockerfile=text), events.append)
+    assert "exit 5" in caught.value.step
+    assert caught.value.why == "exit code 5"
+    ended = [event for event in events if isinstance(event, StepFinished) and event.error]
+    assert [event.name for event in ended if not event.cancelled] == [caught.value.step]
+    assert all("sleep 31" in event.name for event in ended if event.cancelled)
+
+
+def test_a_step_after_cached_ones_is_the_one_that_failed(engine: Engine, base: str) -> None:
+    stage = f"FROM {base} AS a\nRUN echo one >/one\n"
+    text = f"{stage}FROM {base}\nRUN --mount=from=a,target=/a cat /a/one\nRUN echo; exit 6\n"
+    for _ in range(2):
+        with pytest.raises(StepFailed) as caught:
+            build(engine, text)
+        assert "exit 6" in caught.value.step
+        assert caught.value.step_exit_code == 6
+
+
 def test_a_mistake_in_the_dockerfile_is_a_build_error(engine: Engine, base: str) -> None:
     with pytest.raises(BuildError, match=r"(?i)unknown instruction"):
         build(engine, f"FROM {base}\nRUNN true\n")

@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rocmimg.engine import BuildRequest, Event, Transfer
+from rocmimg.engine import BuildCancelled, BuildRequest, Event, Transfer
 from rocmimg.engine.client import Engine
 from rocmimg.errors import BaseImageError, RegistryError
 
@@ -153,3 +154,52 @@ def test_a_registry_that_is_not_there_is_told(engine: Engine, base: str) -> None
     engine.remove(ref)
     with pytest.raises(BaseImageError, match="cannot reach the registry"):
         engine.pull(ref, lambda _: None)
+
+
+@pytest.mark.parametrize("talks", [True, False], ids=["stops in its answer", "says nothing"])
+def test_the_pull_from_a_registry_that_never_ends_can_be_stopped(started: Started, talks: bool) -> None:
+    server = subprocess.Popen(
+        [*started.inside(), sys.executable, "-c", _SILENT, str(int(talks))], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    port = server.stdout.readline().strip()
+    caught: list[BaseException] = []
+    try:
+        with open_engine(started) as engine:
+
+            def pull() -> None:
+                try:
+                    engine.pull(f"127.0.0.1:{port}/rocmimg/test:x", lambda _: None)
+                except BaseException as error:
+                    caught.append(error)
+
+            thread = threading.Thread(target=pull)
+            thread.start()
+            assert server.stdout.readline() == "asked\n"
+            engine.stop()
+            thread.join(10)
+            assert not thread.is_alive()
+            assert isinstance(caught[0], BuildCancelled)
+            with pytest.raises(BuildCancelled):
+                engine.pull("rocmimg/test:x", lambda _: None)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+_SILENT = """
+import socket, sys, time
+talks = sys.argv[1] == "1"
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+first, open = True, []
+while True:
+    link, _ = server.accept()
+    open.append(link)
+    if first:
+        print("asked", flush=True)
+        first = False
+    if talks:
+        link.recv(100)
+        link.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\n{")
+"""

@@ -23,6 +23,115 @@ def test_a_failed_step_names_itself_and_its_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (
+            ('process "/bin/sh -c exit status 9; exit 2" did not complete successfully: exit code: 2', 2),
+            2,
+        ),
+        ("failed to build LLB: executor failed running [/bin/sh -c make\n -j]: exit code: 42", 42),
+        ('building at STEP "RUN make": while running runtime: exit status 7\n', 7),
+        ('error building at STEP "RUN make": error while running runtime: exit status 7', 7),
+        ("The command '/bin/sh -c make' returned a non-zero code: 3", 3),
+    ],
+)
+def test_a_command_that_failed_has_its_exit_code_for_a_reason(message: str, why: int) -> None:
+    error = build_failed(message, step="[2/2] RUN make")
+    assert isinstance(error, StepFailed)
+    assert (error.why, error.step_exit_code) == (f"exit code {why}", why)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "creating build container: mount /x: fuse: failed to open /dev/fuse: Permission denied: exit status 1",
+        'process "/bin/sh" did not complete successfully: failed to create task: runc failed: exit status 1: unknown',
+        "exit status 125",
+        'process "/bin/sh -c x" did not complete successfully: exit code: 137: cannot allocate memory',
+        "committing container: writing blob: exit code: 3 of the storage helper",
+    ],
+)
+def test_another_reason_is_never_shortened_to_an_exit_code(reason: str) -> None:
+    error = build_failed(reason, step="[1/2] FROM scratch")
+    assert isinstance(error, StepFailed)
+    assert error.why == reason
+    assert error.step_exit_code is None
+
+
+def test_a_runtime_that_cannot_start_the_step_says_why() -> None:
+    said = (
+        'error running container: from /usr/bin/runc creating container for [/bin/sh]: msg="runc create failed: EPERM"'
+    )
+    error = build_failed(
+        'building at STEP "RUN x": while running runtime: exit status 1',
+        step="[2/2] RUN x",
+        log=("", said, ": exit status 1"),
+    )
+    assert isinstance(error, StepFailed)
+    assert error.why == said
+    assert error.step_exit_code is None
+
+
+def test_of_a_long_reason_the_end_is_kept() -> None:
+    error = build_failed("outermost: " + "layer: " * 200 + "the true reason", step="[1/2] RUN x")
+    assert isinstance(error, StepFailed)
+    assert error.why.startswith("outermost: ")
+    assert error.why.endswith(": the true reason")
+    assert len(error.why) < 450
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("failed to create network endpoint: could not find bridge docker0", "network.engine_mode=host"),
+        ("network bridge not found", "network.engine_mode=host"),
+        ("curl: (6) Could not resolve host: pypi.org", "network.engine_mode=host"),
+        ("fatal: unable to access 'https://x/': Could not resolve proxy: p", "network.https_proxy"),
+        ("  Temporary failure resolving 'deb.debian.org'", "network.engine_mode=host"),
+        ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "network.engine_mode=host"),
+        (
+            "ERROR: Failed to establish a new connection: [Errno -2] Name or service not known",
+            "network.engine_mode=host",
+        ),
+        (
+            "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
+            "network.ca_bundle",
+        ),
+        ("curl: (60) SSL certificate problem: self-signed certificate in certificate chain", "network.ca_bundle"),
+        ("fatal: unable to access 'https://x/': server certificate verification failed.", "network.ca_bundle"),
+        ("Err: Certificate verification failed: The certificate is NOT trusted.", "network.ca_bundle"),
+        (
+            "curl: (7) Failed to connect to pypi.org port 443 after 3 ms: Could not connect to server",
+            "network.https_proxy",
+        ),
+        ("curl: (28) Connection timed out after 30001 milliseconds", "network.https_proxy"),
+        ("Failed to establish a new connection: [Errno 101] Network is unreachable", "network.https_proxy"),
+    ],
+)
+def test_a_failure_of_the_network_names_doctor_and_the_key_that_helps(line: str, key: str) -> None:
+    error = build_failed(
+        'process "x" did not complete successfully: exit code: 1', step="[2/2] RUN x", log=("a", line, "b")
+    )
+    assert "rocmimg doctor" in error.next_step
+    assert key in error.next_step
+    alone = build_failed(line, step="[2/2] RUN x")
+    assert key in alone.next_step
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "E   AssertionError: assert 'name resolution' in names",
+        "tests/test_ssl.py::test_certificate PASSED",
+        "error: ld returned 1 exit status: connection.o not found",
+        "redis: connection refused",
+    ],
+)
+def test_another_failure_does_not_blame_the_network(line: str) -> None:
+    assert not build_failed("exit code: 1", step="[2/2] RUN x", log=(line,)).next_step
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "write /var/lib/docker/overlay2/x: no space left on device",
