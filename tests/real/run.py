@@ -41,7 +41,7 @@ _COMPILES: Final = re.compile(
 )
 _CONFIGURED: Final = re.compile(
     r"-- Configuring done|config\.status: creating Makefile|Build targets in project|"
-    r"^building '.*' extension|\[1/\d+\]",
+    r"^building '.*' extension|\[1/\d+\] (?!Cythonizing)",
     re.MULTILINE,
 )
 _METADATA: Final = re.compile(r"running (?:bdist_wheel|egg_info|dist_info|build_ext)|Preparing metadata .*done")
