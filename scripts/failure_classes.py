@@ -23,6 +23,9 @@ Made by scripts/failure_classes.py from the suite and from tests/integration/che
 A class is a way in which ROCm images were released broken. Each row is a check of `rocmimg test` that claims the class.
 *Proven by* names the seeded faults: images that are made with that one thing wrong, on which exactly this check must
 fail, and which differ in nothing else from an image on which none fails. They run with `make test`, on a real engine.
+The rows of the tier aot differ in two things: a broken compiler fails every check that it compiles for, so the test
+asserts that set; and those of Triton need an image with Triton, which `make test` does not build: without it they are
+skipped and say so.
 Classes that the Dockerfile's text or the pins give away are caught earlier, by `rocmimg lint` and `rocmimg contract`.
 
 | class | what goes wrong | tier | check | proven by |

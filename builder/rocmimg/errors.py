@@ -153,6 +153,13 @@ class GateRefused(RocmimgError):
     kind = "gate"
 
 
+class NetworkError(RocmimgError):
+    """No step of a build reaches the network, whatever mode it is given."""
+
+    exit_code = 20
+    kind = "network"
+
+
 class RegistryDenied(RegistryError):
     """A registry wants credentials, or these may not do what was asked."""
 

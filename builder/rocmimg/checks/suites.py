@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -72,6 +73,15 @@ def listed(own: Path | None = None) -> list[CheckInfo]:
     Raises:
         ConfigError: a file of the project's checks cannot be read.
     """
+    return list(_ours()) if own is None else _collected(own)
+
+
+@cache
+def _ours() -> tuple[CheckInfo, ...]:
+    return tuple(_collected(None))
+
+
+def _collected(own: Path | None) -> list[CheckInfo]:
     import pytest
 
     from rocmimg.checks.plugin import describe

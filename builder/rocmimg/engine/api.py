@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _CONNECT_S: Final = 20
 _ANY_VERSION: Final = "1.41"
 """The first question is asked without a version, but docker-py wants one."""
+_SPEAKS_TLS: Final = re.compile(r"HTTPS server|Remote end closed|reset by peer|Connection aborted|BadStatusLine")
 _CALL_S: Final = 900
 """Removing or committing an image of 70 GB keeps the engine silent for minutes."""
 
@@ -147,6 +149,12 @@ def unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
             what,
             why=f"TLS fails: {tls.reason or tls}",
             next_step="check ca.pem, cert.pem and key.pem of DOCKER_CERT_PATH or of the docker context",
+        )
+    if endpoint.url.startswith("tcp://") and not endpoint.tls and _SPEAKS_TLS.search(str(error)):
+        return EngineError(
+            what,
+            why="it does not answer plain HTTP; it seems to want TLS",
+            next_step="set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem",
         )
     return EngineError(what, why=" ".join(str(error).split()), next_step="check DOCKER_HOST and the docker context")
 

@@ -75,6 +75,11 @@ class Engine:
         self._containers.remove_all()
         self._api.close()
 
+    @property
+    def url(self) -> str:
+        """Where it was reached, as DOCKER_HOST would say it."""
+        return self._api.endpoint.url
+
     @cached_property
     def info(self) -> EngineInfo:
         """Asked once, on first use."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from rocmimg.engine import BuildRequest, connect
-from rocmimg.engine.context import ContextFile
+from rocmimg.engine import BuildRequest, ContainerSpec, connect
 from rocmimg.engine.host import gpu_nodes, missing_groups, node_groups
-from rocmimg.engine.reach import reach
-from rocmimg.errors import ConfigError, DiskFullError, EngineError, RocmimgError
+from rocmimg.engine.reach import closure, reach
+from rocmimg.errors import ConfigError, DiskFullError, EngineError, NetworkError, RocmimgError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,23 @@ Status = Literal["ok", "problem", "not run"]
 
 _OLDEST_API: Final = (1, 41)
 """Docker 20.10, the oldest that this project was run on."""
+_TAG: Final = "rocmimg-doctor:build"
+_TRIAL: Final = """\
+FROM scratch AS base
+COPY root /
+FROM base AS part
+RUN ["/bin/sh", "-c", "echo made >/made"]
+FROM base
+RUN --mount=type=bind,from=part,source=/made,target=/seen %s
+"""
+_LIMIT_S: Final = 60
+_STORAGE: Final = re.compile(
+    r"overlay|fuse|mounting|failed to mount|mount .*(denied|not permitted|invalid)", re.IGNORECASE
+)
+_STORAGE_ADVICE: Final = (
+    "the engine's storage cannot be mounted: put its data on ext4 or xfs for overlay2; an engine in a container needs "
+    "--privileged and a volume for its data; rootless it needs /dev/fuse and fuse-overlayfs, or a kernel from 5.13 on"
+)
 _SLOW_DRIVERS: Final = frozenset({"vfs"})
 _LITTLE_DISK_GB: Final = 6
 """The lab images, their base and the cache of their build."""
@@ -47,6 +65,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Every check in turn; one that needs what another found missing is "not run"."""
+    remote = ""
     try:
         engine = connect()
     except (EngineError, ConfigError) as error:
@@ -57,13 +76,19 @@ def examine() -> Iterator[Finding]:
             next_step=error.next_step,
             exit_code=error.exit_code,
         )
-        for name in ("api", "storage", "buildkit", "disk", "network default", "network host"):
+        for name in ("api", "storage", "disk", "build", "container", "network default", "network host"):
             yield Finding(id=name, status="not run", detail="no engine")
     else:
         with engine:
             yield from _engine(engine)
-    yield _devices()
-    yield _groups()
+            if not engine.url.startswith("unix://"):
+                remote = f"the engine is remote ({engine.url}): what this machine has says nothing"
+    if remote:
+        yield Finding(id="gpu", status="not run", detail=remote)
+        yield Finding(id="groups", status="not run", detail=remote)
+    else:
+        yield _devices()
+        yield _groups()
     yield _mmdebstrap()
 
 
@@ -88,39 +113,83 @@ def _engine(engine: Engine) -> Iterator[Finding]:
         detail=f"{info.storage_driver} at {info.root_dir}" + (", which copies every layer whole" if slow else ""),
         next_step="put the engine's data on ext4 or xfs, so that it uses overlay2" if slow else "",
     )
-    yield _buildkit(engine)
     yield _disk(engine)
-    for mode in ("default", "host"):
-        outcome = reach(engine, mode)
-        yield Finding(id=f"network {mode}", status=outcome.status, detail=outcome.detail, next_step=outcome.next_step)
+    build = _build(engine)
+    yield build
+    if build.status != "ok":
+        for name in ("container", "network default", "network host"):
+            yield Finding(id=name, status="not run", detail="a build does not work")
+        return
+    yield _container(engine)
+    engine.remove(_TAG, force=True)
+    yield from _network(engine)
 
 
-def _buildkit(engine: Engine) -> Finding:
-    tag = "rocmimg-doctor:build"
-    request = BuildRequest(
-        dockerfile="FROM scratch AS one\nCOPY file /file\nFROM scratch\nCOPY --from=one /file /file\n",
-        context=[ContextFile(path="file", data=b"")],
-        tags=(tag,),
-    )
+def _build(engine: Engine) -> Finding:
+    """What each production image does: a step that mounts another stage, and once more after a change."""
+    tools = [Path(path) for name in ("sh", "sleep") if (path := shutil.which(name))]
     try:
-        engine.build(request, lambda _: None)
-        engine.remove(tag, force=True)
+        for final in ("first", "changed"):
+            engine.build(
+                BuildRequest(
+                    dockerfile=_TRIAL
+                    % json.dumps(["/bin/sh", "-c", f': {final}; read -r word </seen && [ "$word" = made ]']),
+                    context=closure(Path("/bin/sh"), *tools),
+                    tags=(_TAG,),
+                ),
+                lambda _: None,
+            )
     except RocmimgError as error:
+        storage = _STORAGE.search(f"{error.what} {error.why}")
+        own = f"see the engine's own log; its storage driver is {engine.info.storage_driver}"
         return Finding(
-            id="buildkit",
+            id="build",
             status="problem",
-            detail=str(error),
-            next_step="see the engine's own log",
+            detail="; ".join(filter(None, (error.what, error.why))),
+            next_step=_STORAGE_ADVICE if storage else error.next_step or own,
             exit_code=error.exit_code,
         )
     how = "buildah builds, one stage after the other" if engine.info.kind == "podman" else "BuildKit builds"
-    return Finding(id="buildkit", status="ok", detail=how)
+    return Finding(id="build", status="ok", detail=f"{how}; a mounted stage is seen, also after a change")
+
+
+def _container(engine: Engine) -> Finding:
+    try:
+        with engine.run(ContainerSpec(image=_TAG)) as container:
+            said = container.exec(["/bin/sh", "-c", "echo started"], timeout=_LIMIT_S)
+        if said.stdout == b"started\n":
+            return Finding(id="container", status="ok", detail="a container starts and answers")
+        why, next_step = said.stderr.decode(errors="replace") or f"exit code {said.exit_code}", ""
+    except RocmimgError as error:
+        why, next_step = "; ".join(filter(None, (error.what, error.why))), error.next_step
+    return Finding(
+        id="container",
+        status="problem",
+        detail=f"no command runs in a container: {' '.join(why.split())}",
+        next_step=next_step or "images build, but `rocmimg test` cannot look at them: see the engine's own log",
+        exit_code=EngineError.exit_code,
+    )
+
+
+def _network(engine: Engine) -> Iterator[Finding]:
+    found = {mode: reach(engine, mode) for mode in ("default", "host")}
+    none = all(outcome.status == "problem" for outcome in found.values())
+    for mode, outcome in found.items():
+        yield Finding(
+            id=f"network {mode}",
+            status=outcome.status,
+            detail=outcome.detail,
+            next_step=outcome.next_step,
+            exit_code=NetworkError.exit_code if none else 0,
+        )
 
 
 def _disk(engine: Engine) -> Finding:
     root = engine.info.root_dir
-    if not engine.info.url.startswith("unix://") or not Path(root).is_dir():
-        return Finding(id="disk", status="not run", detail=f"{root} is not on this machine")
+    if not engine.url.startswith("unix://"):
+        return Finding(id="disk", status="not run", detail="the engine is remote")
+    if not Path(root).is_dir():
+        return Finding(id="disk", status="not run", detail=f"{root or 'its data'} is not on this machine")
     free = shutil.disk_usage(root).free / _GB
     detail = f"{free:.0f} GB free at {root}"
     advice = "free some, or move the engine's data-root"

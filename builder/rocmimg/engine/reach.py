@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rocmimg.engine.client import Engine
 
 _LIMIT_S: Final = 20
+_OTHER: Final = "the engine cannot run a step with this network: see its own log"
 _CURL_NAME: Final = frozenset({5, 6})
 _CURL_TLS: Final = frozenset({35, 58, 60, 77, 83})
 _NAME_FAILED: Final = re.compile(r"name resolution|Name or service|not known|No address", re.IGNORECASE)
@@ -67,7 +68,7 @@ def reach(engine: Engine, mode: NetworkMode) -> Reach:
     except StepFailed as failure:
         return _judge(failure, host, mode)
     except RocmimgError as error:
-        return Reach(status="not run", detail=str(error), next_step=error.next_step)
+        return Reach(status="problem", detail=f"{error.what}; {error.why}", next_step=error.next_step or _OTHER)
     proven = "name, connection and certificate" if tool.endswith("curl") else "name and connection; TLS not tried"
     return Reach(status="ok", detail=f"{host} answers from inside a build ({proven})")
 
@@ -108,26 +109,27 @@ def _command(tool: str, url: str) -> list[str]:
 
 def _judge(failure: StepFailed, host: str, mode: NetworkMode) -> Reach:
     said = " / ".join(line for line in failure.log if line.strip()) or failure.why
+    if failure.step_exit_code is None:
+        return Reach(status="problem", detail=f"{failure.what}; {failure.why}", next_step=failure.next_step or _OTHER)
     detail = f"{host}: {said}"
     if failure.step_exit_code in _CURL_NAME or _NAME_FAILED.search(said):
         return Reach(
             status="problem",
             detail=detail,
             next_step='names do not resolve inside a build: set "dns" in /etc/docker/daemon.json'
-            + (", or network mode host in images.yaml" if mode == "default" else ""),
+            + (", or use the machine's network (--set network.engine_mode=host)" if mode == "default" else ""),
         )
     if failure.step_exit_code in _CURL_TLS:
         return Reach(
             status="problem",
             detail=detail,
-            next_step="the certificate is not trusted: name the CA bundle of your network in images.yaml",
+            next_step="the certificate is not trusted: name your network's CA bundle (--set network.ca_bundle=FILE)",
         )
     return Reach(
         status="problem",
         detail=detail,
-        next_step="no connection from inside a build: check the firewall, or set a proxy"
-        + (" or network mode host" if mode == "default" else "")
-        + " in images.yaml",
+        next_step="no connection from a build: check the firewall, or set a proxy (--set network.https_proxy=URL)"
+        + (" or use the machine's network (--set network.engine_mode=host)" if mode == "default" else ""),
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,7 @@ def test_a_failed_step_names_itself_and_its_exit_code() -> None:
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        (
-            ('process "/bin/sh -c exit status 9; exit 2" did not complete successfully: exit code: 2', 2),
-            2,
-        ),
+        ('process "/bin/sh -c exit status 9; exit 2" did not complete successfully: exit code: 2', 2),
         ("failed to build LLB: executor failed running [/bin/sh -c make\n -j]: exit code: 42", 42),
         ('building at STEP "RUN make": while running runtime: exit status 7\n', 7),
         ('error building at STEP "RUN make": error while running runtime: exit status 7', 7),
@@ -220,3 +218,24 @@ def test_a_refused_port_means_not_running() -> None:
 
 def test_an_unknown_scheme_is_told() -> None:
     assert "DOCKER_HOST" in refusal("gopher://x").next_step
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", b""],
+    ids=["dockerd", "hangs up"],
+)
+def test_plain_http_to_a_tls_port_names_the_variable(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            link, _ = server.accept()
+            with link:
+                link.recv(1000)
+                link.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        error = refusal(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert "DOCKER_TLS_VERIFY" in error.next_step
