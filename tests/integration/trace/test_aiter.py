@@ -16,7 +16,10 @@ PREBUILT = [cell.id for cell in CELLS if cell.flags["BUILD_AITER_ALL"]]
 
 def compilations(trace: Trace) -> list[dict[str, str]]:
     """The environment of each call that compiles AITER's kernels."""
-    calls = [*trace.of("setup.py", "aiter", commands=["build_ext"]), *trace.of("pip", "aiter", verb="wheel")]
+    calls = [
+        *trace.of("setup.py", "aiter", commands=["build_ext"]),
+        *trace.of("setup.py", "aiter", commands=["bdist_wheel"]),
+    ]
     return [dict(call.env) for call in calls if call.checkout]
 
 

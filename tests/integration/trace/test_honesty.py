@@ -177,7 +177,7 @@ METADATA = '"$(python3 -c \'import importlib.metadata as m; print(m.distribution
 BROKEN_FINAL = {
     claims.kept_distributions_are_kept: ("{{ super() }}\n" + TORCH_FROM_AN_INDEX, "assertions"),
     claims.build_packages_stay_behind: ("{{ super() }}\nRUN apt-get update && apt-get install -y cmake", ""),
-    claims.every_stage_is_used: ("", ""),
+    claims.every_stage_is_used: ("", "assertions"),
     claims.the_environment_is_the_images: ("{{ super() }}", "environment"),
     claims.torch_keeps_its_requirements: ("{{ super() }}\nRUN sed -i '/pytorch-triton-rocm/d' " + METADATA, ""),
 }
