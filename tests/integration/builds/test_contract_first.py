@@ -6,19 +6,21 @@ MATRIX = """
     targets:
       t:
         gpu_archs: [gfx942]
-        base: rocmimg-test/base:1
+        base: rocmimg/lab-base:dev
         image: rocmimg-test/contract
         components:
           fw: {source: "local:fw"}
           aiter: {source: "local:aiter"}
 """
+PACKAGES = "$(python3 -c 'import site; print(site.getsitepackages()[0])')"
 
 
 @pytest.fixture
-def sample(project, small_base):
+def sample(project, lab):
     made = project(MATRIX)
     for name in ("fw", "aiter"):
-        made.recipe(name, "RUN true\n", sources=["local"], install=["editable"], module=name, framework=name == "fw")
+        text = f"RUN mkdir -p {PACKAGES}/{name} && touch {PACKAGES}/{name}/__init__.py\n"
+        made.recipe(name, text, sources=["local"], install=["editable"], module=name, framework=name == "fw")
         (made.folder / name / name).mkdir(parents=True)
         (made.folder / name / name / "__init__.py").write_text("")
     (made.folder / "aiter/aiter/ops.py").write_text("def norm(x):\n    return x\n")

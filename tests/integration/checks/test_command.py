@@ -19,7 +19,7 @@ NO_GPU = not Path("/dev/kfd").exists()
 def test_results_are_bound_to_the_image_and_say_what_was_not_proven(lab, run_rocmimg, tmp_path):
     done = run_rocmimg("test", "lab-gfx942", "--tier", "import", "--tier", "gpu", "--junit", str(tmp_path / "j.xml"))
     assert done.returncode == 0, done.stdout + done.stderr
-    stored = json.loads((ROOT / "build/results/lab-gfx942.json").read_text())
+    stored = json.loads((ROOT / "examples/lab/build/results/lab-gfx942.json").read_text())
     result = result_from_json(stored)
     assert result.image_id == lab["lab-gfx942"]
     assert result.digest.startswith("sha256:")

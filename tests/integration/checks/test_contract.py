@@ -22,7 +22,15 @@ def contract(lab, project):
 
     def judged(text):
         made = project(MATRIX)
-        made.recipe("fw", "RUN true\n", sources=["local"], install=["editable"], module="fw", framework=True)
+        own = SITE.replace("aiter", "fw")
+        made.recipe(
+            "fw",
+            f"RUN mkdir {own} && touch {own}/__init__.py\n",
+            sources=["local"],
+            install=["editable"],
+            module="fw",
+            framework=True,
+        )
         made.recipe(
             "aiter",
             f"RUN mkdir {SITE} && touch {SITE}/__init__.py && echo '{text}' > {SITE}/ops.py\n",

@@ -92,7 +92,7 @@ def test_a_broken_record_is_no_record(file: Path, tmp_path: Path) -> None:
 @pytest.mark.engine
 @pytest.mark.usefixtures("lab")
 def test_plan_says_which_and_build_builds_what_moved(project: Callable[[str], Any], file: Path, app: Path) -> None:
-    sample = Any(file.parent)
+    sample = project(file.read_text())
     (planned,) = sample.json("plan")
     one = git(app, "rev-parse", "HEAD")
     assert planned["refs"] == [{"component": "app", "ref": "main", "commit": one, "origin": "looked up"}]
@@ -109,4 +109,3 @@ def test_plan_says_which_and_build_builds_what_moved(project: Callable[[str], An
     assert two in (sample.folder / row["log"]).read_text()
     commit(app, "three")
     assert sample.json("plan")[0]["action"] == "up-to-date", "the lock holds"
-    assert project
