@@ -17,6 +17,9 @@ RUN cd {{ checkout|sh }} && {{ python|sh }} -m pip install --no-build-isolation 
 """
 
 
+UNASSERTED = '{% extends "builtin/final.j2" %}{% block assertions %}{% endblock %}'
+
+
 @pytest.fixture
 def seeded(lab, project, host_engine, tmp_path):
     """The lab's matrix in a folder of its own, whose templates/ may override."""
@@ -37,6 +40,10 @@ def test_a_default_editable_install_is_found_with_cause_and_cure(seeded):
     components = seeded.folder / "templates" / "components"
     components.mkdir(parents=True)
     (components / "aiter.j2").write_text(DEFAULT_INSTALL)
+    stopped = seeded.run("build", "lab-gfx942", "--set", "version=rocmimg-checks")
+    assert stopped.returncode == 7
+    assert "from /sgl-workspace labkernels is a folder of that name" in stopped.stdout
+    (components.parent / "final.j2").write_text(UNASSERTED)
     code, result = _build_and_test(seeded)
     failed = {check["id"]: check for check in result["checks"] if check["status"] == "failed"}
     assert code == 9
