@@ -16,11 +16,11 @@ from rocmimg.engine.api import Api, explained, message_of
 from rocmimg.engine.build import Builds
 from rocmimg.engine.container import Containers
 from rocmimg.engine.events import follow
-from rocmimg.engine.failure import pull_failed, push_failed
+from rocmimg.engine.failure import BuildCancelled, pull_failed, push_failed
 from rocmimg.engine.images import detail, entry, listed
 from rocmimg.engine.streams import stoppable
 from rocmimg.engine.types import EngineInfo
-from rocmimg.errors import RegistryError
+from rocmimg.errors import RegistryError, RocmimgError
 
 if TYPE_CHECKING:
     import tarfile
@@ -124,9 +124,9 @@ class Engine:
             lines = stoppable(lambda: self._api.client.pull(ref, stream=True, decode=True), self._stopped)
             error, _ = follow(lines, on_event)
         except (DockerException, requests.RequestException, OSError) as problem:
-            raise pull_failed(ref, message_of(problem)) from problem
+            raise self._ended(pull_failed(ref, message_of(problem))) from problem
         if error:
-            raise pull_failed(ref, error)
+            raise self._ended(pull_failed(ref, error))
         found = self.image(ref)
         if found is None:
             raise pull_failed(ref, "the engine reports success but has no such image")
@@ -138,9 +138,9 @@ class Engine:
             lines = stoppable(lambda: self._api.client.push(ref, stream=True, decode=True), self._stopped)
             error, digest = follow(lines, on_event)
         except (DockerException, requests.RequestException, OSError) as problem:
-            raise push_failed(ref, message_of(problem)) from problem
+            raise self._ended(push_failed(ref, message_of(problem))) from problem
         if error:
-            raise push_failed(ref, error)
+            raise self._ended(push_failed(ref, error))
         if not digest:
             raise RegistryError(f"pushed {ref}, but the engine reports no digest")
         return digest
@@ -152,6 +152,10 @@ class Engine:
         SourceError for a context file that cannot be read.
         """
         return self._builds.build(request, on_event)
+
+    def _ended(self, error: RocmimgError) -> RocmimgError:
+        """What a transfer ended with: an engine that gives up while it is being stopped was stopped."""
+        return BuildCancelled() if self._stopped.is_set() else error
 
     def stop(self) -> None:
         """End every build, pull and push, from another thread; those that are begun later end at once.
