@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rocmimg.registry.reference import HUB
-from rocmimg.release.pipeline.model import REPORTS, VENV, Pipeline
+from rocmimg.release.pipeline.model import REPORTS, VENV, Pipeline, login, logout
 
 _PUBLISH: Final = "build.tag != null"
 _SCHEDULED: Final = "build.source == 'schedule'"
@@ -24,12 +23,8 @@ fi"""
 def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
     """The contents of pipeline.yml as data. Agents are chosen by the queue that is the last label of a runner."""
     # `$$` keeps Buildkite from filling in a variable when the pipeline is uploaded, where secrets are not set.
-    login = [
-        'printf %s "$$REGISTRY_PASSWORD" | docker login --username "$$REGISTRY_USER" --password-stdin'
-        + ("" if host == HUB else f" {host}")
-        for host in pipeline.hosts
-    ]
-    logout = [f"docker logout{'' if host == HUB else f' {host}'}" for host in pipeline.hosts]
+    before = [login(host).replace("$", "$$") for host in pipeline.hosts]
+    after = list(map(logout, pipeline.hosts))
     publish = f"{_PUBLISH} || {_SCHEDULED}" if pipeline.nightly else _PUBLISH
     setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"'
 
@@ -39,7 +34,7 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
             "label": label,
             "key": key,
             "agents": {"queue": runner[-1] if runner else "default"},
-            "command": "\n".join(("set -eu", *(_ended(login, logout) if more else []), *script)),
+            "command": "\n".join(("set -eu", *(_ended(before, after) if more else []), *script)),
             **more,
         }
 
@@ -69,15 +64,15 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         if pipeline.nightly
         else []
     )
-    before = tests or [f"build-{_key(build.cell)}" for build in pipeline.builds]
-    more = {"depends_on": before, "if": publish, "concurrency": 1, "concurrency_group": "rocmimg-promote"}
+    proofs = tests or [f"build-{_key(build.cell)}" for build in pipeline.builds]
+    more = {"depends_on": proofs, "if": publish, "concurrency": 1, "concurrency_group": "rocmimg-promote"}
     steps.append(step("promote", "promote", pipeline.runner, [*pipeline.promote, *retention], **more))
     return {"steps": steps}
 
 
-def _ended(login: Sequence[str], logout: Sequence[str]) -> list[str]:
+def _ended(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Log in, and out again however the step ends."""
-    return [f"trap '{'; '.join(logout)}' EXIT", *login] if login else []
+    return [f"trap '{'; '.join(after)}' EXIT", *before] if before else []
 
 
 def _key(name: str) -> str:

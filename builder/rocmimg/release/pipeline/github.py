@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from rocmimg.registry.reference import HUB
-from rocmimg.release.pipeline.model import CACHE, REPORTS, TEST_REPORTS, VENV, Build, Pipeline, Test
+from rocmimg.release.pipeline.model import CACHE, REPORTS, TEST_REPORTS, VENV, Build, Pipeline, Test, login, logout
 
 # By commit: a tag of an action can be moved.
 CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
@@ -127,18 +126,14 @@ def _logins(pipeline: Pipeline) -> list[dict[str, Any]]:
                 "REGISTRY_USER": "${{ secrets.REGISTRY_USER }}",
                 "REGISTRY_PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}",
             },
-            "run": 'printf %s "$REGISTRY_PASSWORD" | '
-            f'docker login --username "$REGISTRY_USER" --password-stdin{"" if host == HUB else f" {host}"}',
+            "run": login(host),
         }
         for host in pipeline.hosts
     ]
 
 
 def _logout(pipeline: Pipeline) -> list[dict[str, Any]]:
-    return [
-        {"name": f"Log out of {host}", "if": "always()", "run": f"docker logout{'' if host == HUB else f' {host}'}"}
-        for host in pipeline.hosts
-    ]
+    return [{"name": f"Log out of {host}", "if": "always()", "run": logout(host)} for host in pipeline.hosts]
 
 
 def _nightly(pipeline: Pipeline) -> list[dict[str, Any]]:

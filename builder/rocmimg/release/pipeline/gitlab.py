@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rocmimg.registry.reference import HUB
-from rocmimg.release.pipeline.model import CACHE, REPORTS, VENV, Pipeline
+from rocmimg.release.pipeline.model import CACHE, REPORTS, VENV, Pipeline, login, logout
 
 _TAG: Final = {"if": "$CI_COMMIT_TAG"}
 _NIGHTLY: Final = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
@@ -32,8 +31,8 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         },
     }
     publish = {
-        "before_script": [setup, _SET_VERSION, *_login(pipeline)],
-        "after_script": [f"docker logout{'' if host == HUB else f' {host}'}" for host in pipeline.hosts],
+        "before_script": [setup, _SET_VERSION, *map(login, pipeline.hosts)],
+        "after_script": list(map(logout, pipeline.hosts)),
         "rules": [_TAG, *([_NIGHTLY] if pipeline.nightly else [])],
     }
     artifacts = {"when": "always", "paths": list(REPORTS), "reports": {"junit": "build/junit.xml"}}
@@ -66,14 +65,6 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         "script": [*pipeline.promote, *_retention(pipeline)],
     }
     return jobs
-
-
-def _login(pipeline: Pipeline) -> list[str]:
-    return [
-        'printf %s "$REGISTRY_PASSWORD" | docker login --username "$REGISTRY_USER" --password-stdin'
-        + ("" if host == HUB else f" {host}")
-        for host in pipeline.hosts
-    ]
 
 
 def _retention(pipeline: Pipeline) -> list[str]:

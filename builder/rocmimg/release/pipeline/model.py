@@ -12,6 +12,7 @@ from rocmimg.errors import ConfigError
 from rocmimg.matrix.cell import Cell
 from rocmimg.plan import Plan
 from rocmimg.registry import parse
+from rocmimg.registry.reference import HUB
 from rocmimg.release.candidates import public_reference
 
 VENV: Final = ".rocmimg-venv"
@@ -31,6 +32,17 @@ else
 fi
 {VENV}/bin/pip install --quiet {{source}}
 """
+
+
+def login(host: str) -> str:
+    """Log in to a registry with the credentials that the job's environment has."""
+    where = "" if host == HUB else f" {host}"
+    return f'printf %s "$REGISTRY_PASSWORD" | docker login --username "$REGISTRY_USER" --password-stdin{where}'
+
+
+def logout(host: str) -> str:
+    """Forget what :func:`login` stored."""
+    return "docker logout" if host == HUB else f"docker logout {host}"
 
 
 def source_of(text: str) -> str:
