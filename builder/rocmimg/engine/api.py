@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import docker
 import requests
 from docker.errors import APIError, DockerException
+from urllib3.exceptions import HTTPError
 
 from rocmimg.engine.failure import refused
 from rocmimg.errors import EngineError, RocmimgError
@@ -110,14 +111,14 @@ def message_of(error: Exception) -> str:
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn docker-py's and requests' exceptions inside into this project's; ``what`` says what did not work."""
+    """Turn the exceptions of docker-py and of its HTTP client into ours; ``what`` says what did not work."""
     try:
         yield
     except RocmimgError:
         raise
     except APIError as error:
         raise refused(what, message_of(error)) from error
-    except (DockerException, requests.RequestException, OSError) as error:
+    except (DockerException, requests.RequestException, HTTPError, OSError) as error:
         raise EngineError(
             what, why=f"the engine went away: {message_of(error)}", next_step="see whether it still runs"
         ) from error

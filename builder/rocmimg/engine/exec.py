@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import requests
 from docker.errors import DockerException
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from rocmimg.engine.api import explained
 from rocmimg.engine.context import ContextFile
@@ -185,7 +186,12 @@ def _read(response: requests.Response, limit: float | None, cut: threading.Event
             # With the frames around it, what is within the limit may take more than it; never twice as much.
             if most is not None and len(data) > 2 * most + _FRAME.size:
                 break
-    except (requests.RequestException, OSError, ValueError):
+    except ReadTimeoutError:
+        # The socket waits for as long as the timer does: either may be first.
+        if limit is None:
+            raise
+        cut.set()
+    except (requests.RequestException, HTTPError, OSError, ValueError):
         if not cut.is_set():
             raise
     finally:

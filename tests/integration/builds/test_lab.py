@@ -1,7 +1,9 @@
 """The lab: a real HIP compiler, real kernels, through the recipe of AITER."""
 
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -86,20 +88,29 @@ def git_server(tmp_path):
     init = work / "labkernels/__init__.py"
     init.write_text(init.read_text() + "\nNEWER = True\n")
     git("commit", "--quiet", "--all", "--message=two")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     server = subprocess.Popen(
         [
             "git",
             "daemon",
             "--export-all",
+            "--reuseaddr",
             "--listen=127.0.0.1",
-            "--port=9419",
+            f"--port={port}",
             f"--base-path={tmp_path}",
             str(tmp_path),
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    yield "git://127.0.0.1:9419/labkernels", first, git("rev-parse", "HEAD")
+    url = f"git://127.0.0.1:{port}/labkernels"
+    until = time.monotonic() + 20
+    while subprocess.run(["git", "ls-remote", url], capture_output=True, check=False).returncode:
+        assert time.monotonic() < until, "git daemon does not answer"
+        time.sleep(0.1)
+    yield url, first, git("rev-parse", "HEAD")
     server.terminate()
     server.wait()
 

@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from rocmimg.checks.model import CheckResult
 from rocmimg.report.page import write_page
 
+ROOT = Path(__file__).parents[3]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HEADLESS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 MEASURE = """
@@ -41,7 +43,7 @@ def page(tmp_path_factory, lab_subject, host_engine):
     from rocmimg.checks.run import Options, run
 
     folder = tmp_path_factory.mktemp("page")
-    options = Options(tiers=("image", "import", "gpu"), results=folder)
+    options = Options(tiers=("image", "import", "gpu"), results=folder, project=ROOT / "examples/lab")
     (result,) = run([lab_subject], host_engine, options, lambda _: None)
     reason = "/opt/" + "x" * 300
     long = CheckResult(id="x", tier="image", classes=("F23",), status="failed", reason=reason, cause="c", fix="d")
