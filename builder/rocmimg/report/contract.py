@@ -1,4 +1,4 @@
-"""A contract's outcome as text, JSON and SARIF."""
+"""A contract's outcome as text, JSON, SARIF, GitHub annotations and Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg.report.lint import annotation
+from rocmimg.report.markdown import code, plain, short_table
 from rocmimg.report.sarif import SarifLevel, SarifResult, SarifRule, sarif
 
 if TYPE_CHECKING:
@@ -52,6 +54,45 @@ def contract_sarif(contracts: Sequence[Contract]) -> dict[str, Any]:
         for finding in contract.findings
     ]
     return sarif("rocmimg contract", _RULES, results)
+
+
+def contract_annotations(contracts: Sequence[Contract]) -> Iterator[str]:
+    """Workflow commands for what is wrong, at the framework's lines; INFO is left out."""
+    for contract in contracts:
+        for level, _ in _TITLES[:-1]:
+            for finding in contract.at(level):
+                fields = {"file": finding.file, "line": finding.line, "title": f"contract {finding.verdict}"}
+                said = (f"{finding.message} (source: {contract.source})", *_hints(finding))
+                yield annotation(_SARIF_LEVELS[level], fields, "; ".join(said))
+
+
+def contract_markdown(contracts: Sequence[Contract]) -> str:
+    """A summary for a pull request: what breaks first; INFO as a number only."""
+    return "\n".join(map(_markdown, contracts)) or "Nothing was compared.\n"
+
+
+def _markdown(contract: Contract) -> str:
+    counts = {level: len(contract.at(level)) for level, _ in _TITLES}
+    verdict = (
+        f"{_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}, {counts['unknown']} unknown,"
+        f" {counts['info']} info; {contract.resolved} of {contract.uses} uses resolved"
+    )
+    rows = [
+        (
+            title.lower(),
+            _what(cause[0]),
+            f"{cause[0].file}:{cause[0].line}" + (f" and {len(cause) - 1} more" if len(cause) > 1 else ""),
+            "; ".join(_hints(cause[0])),
+        )
+        for level, title in _TITLES[:-1]
+        for cause in _causes(contract.at(level))
+    ]
+    head = (
+        f"#### {code(contract.framework)} against {plain(contract.package)} from {code(contract.source)}\n\n{verdict}\n"
+    )
+    notes = "".join(f"\nNote: {plain(note)}\n" for note in contract.notes)
+    shown = f"\n{short_table(('level', 'what', 'where', 'remedy'), rows)}" if rows else ""
+    return f"{head}{notes}{shown}"
 
 
 def contract_text(contract: Contract, *, verbose: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Findings of the linter as text, JSON, SARIF and GitHub annotations."""
+"""Findings of the linter as text, JSON, SARIF, GitHub annotations and Markdown."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from rocmimg.lint.model import Evidence, Finding, Level, Rule
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.runner import Report
 from rocmimg.problem import Problem
+from rocmimg.report.markdown import short_table
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
 from rocmimg.terminal import harmless
 
 
 def render(report: Report, form: str) -> str:
-    """The report in one of the forms text, json, sarif, github."""
+    """The report in one of the forms text, json, sarif, github, markdown."""
     match form:
         case "json":
             return as_json(report)
@@ -24,6 +25,8 @@ def render(report: Report, form: str) -> str:
             return as_sarif(report)
         case "github":
             return "\n".join(github(report))
+        case "markdown":
+            return markdown(report)
         case _:
             return "\n".join(text(report))
 
@@ -137,6 +140,23 @@ def github(report: Report) -> Iterator[str]:
         yield annotation(
             finding.level, fields, f"{message(finding)}. {finding.fix}" if finding.fix else message(finding)
         )
+
+
+def markdown(report: Report) -> str:
+    """A summary for a pull request: errors first."""
+    order = list(Level)
+    rows = [
+        (
+            f"{one.file}:{one.line}",
+            str(one.level),
+            f"{one.rule} {one.failure_class}".removesuffix(" -"),
+            message(one),
+            one.fix,
+        )
+        for one in sorted(report.findings, key=lambda one: order.index(one.level))
+    ]
+    head = f"{'Errors' if report.failed else 'No errors'}: {summary(report)}\n"
+    return f"{head}\n{short_table(('where', 'level', 'rule', 'what', 'fix'), rows)}" if rows else head
 
 
 def problems_of(report: Report, origins: Mapping[str, Callable[[int], Position]]) -> Iterator[Problem]:

@@ -59,6 +59,20 @@ def test_sarif(world, capsys):
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("fw/__init__.py", 1)
 
 
+def test_annotations(world, capsys):
+    run([*world, "--format", "github"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("::error file=fw/__init__.py,line=1,title=contract missing-name::")
+
+
+def test_markdown(world, capsys):
+    run([*world, "--format", "markdown"])
+    shown = capsys.readouterr().out
+    assert shown.startswith("#### `")
+    assert "\n1 error, " in shown
+    assert "| error | aiter" in shown.replace("\\", "")
+
+
 def test_a_warning_alone_breaks_nothing(world, tmp_path):
     (tmp_path / "fw/fw/__init__.py").write_text("")
     assert run(world) == 0

@@ -72,10 +72,25 @@ def test_github_annotations_are_one_line_each_and_escaped() -> None:
     assert "%2C" in render(report(name="a,b"), "github")
 
 
+def test_markdown_has_a_head_a_row_for_each_finding_and_errors_first() -> None:
+    head, _, *rows = render(report(), "markdown").strip().splitlines()
+    assert head == f"Errors: {render(report(), 'text').splitlines()[-1]}"
+    assert len(rows) == len(report().findings) + 2
+    levels = [row.split(" | ")[1] for row in rows[2:]]
+    assert levels == sorted(levels, key=["error", "warning", "note"].index)
+
+
+def test_markdown_shows_foreign_text_as_text() -> None:
+    shown = render(report(name="a|b<img>[x](y)\n"), "markdown")
+    assert "<img>" not in shown
+    assert "a\\|b&lt;img\\>\\[x\\]\\(y\\)" in shown
+
+
 def test_an_empty_report() -> None:
     empty = report('FROM scratch\nCMD ["/app"]\n')
     assert render(empty, "text") == "1 file: 0 errors, 0 warnings, 0 notes"
     assert render(empty, "github") == ""
+    assert render(empty, "markdown") == "No errors: 1 file: 0 errors, 0 warnings, 0 notes\n"
     assert json.loads(render(empty, "json")) == {"findings": [], "waived": [], "files": 1}
 
 

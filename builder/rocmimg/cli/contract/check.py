@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     help="What the framework needs, for instance aiter=PATH@v0.1.12. Repeatable. With cells: in place of their pins.",
 )
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings, with reasons.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github", "markdown"]),
+    default="text",
+    show_default=True,
+)
 @click.option("--verbose", "-v", is_flag=True, help="Say where and when for findings of level INFO, too.")
 @click.option("--fetch", is_flag=True, help="Fetch remote repositories that are in the cache already.")
 def command(
@@ -84,9 +91,21 @@ def command(
 
 
 def _print(contracts: list[Contract], form: str, *, single: bool, verbose: bool) -> None:
-    from rocmimg.report.contract import contract_json, contract_sarif, contract_text
+    from rocmimg.report.contract import (
+        contract_annotations,
+        contract_json,
+        contract_markdown,
+        contract_sarif,
+        contract_text,
+    )
+    from rocmimg.terminal import bare
 
-    if form == "sarif":
+    if form == "github":
+        for line in contract_annotations(contracts):
+            click.echo(line, file=bare(sys.stdout))
+    elif form == "markdown":
+        click.echo(contract_markdown(contracts))
+    elif form == "sarif":
         click.echo(json.dumps(contract_sarif(contracts), indent=2))
     elif form == "json":
         rows = [contract_json(contract) for contract in contracts]
