@@ -82,8 +82,8 @@ class CellLog:
         """Add one line with the seconds since the beginning."""
         self._file.write(f"{time.monotonic() - self._began:9.2f} {harmless(text)}\n")
 
-    def event(self, event: Event) -> None:
-        """Add what the engine reported."""
+    def event(self, event: Event, place: str) -> None:
+        """Add what the engine reported; ``place`` is the stage and the step that a line of output is of."""
         match event:
             case StepStarted(name=name):
                 self.line(f"=> {one_line(name)}")
@@ -92,7 +92,7 @@ class CellLog:
                 outcome = failed if error else "cached" if cached else f"done in {seconds:.2f}s"
                 self.line(f"<= {one_line(name)} {outcome}")
             case StepLog(text=text):
-                self.line(f"   {text}")
+                self.line(f"[{place}] {text}")
             case BuildWarning(text=text):
                 self.line(f"!! {text}")
             case Transfer():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from rocmimg.builds.steps import Step, moment
 from rocmimg.errors import BuildError, RocmimgError
 from rocmimg.paths import write_atomic
 
@@ -28,8 +29,10 @@ class CellResult:
     tags: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     """Why it was built, or was not."""
-    steps: int = 0
-    cached_steps: int = 0
+    started: float = 0.0
+    """Seconds since the epoch; 0 where its turn never came."""
+    steps: tuple[Step, ...] = ()
+    """What was done for it, by the time when it began."""
     log: str | None = None
     """Path of the full log."""
     failed_step: str = ""
@@ -38,9 +41,12 @@ class CellResult:
 
     def as_json(self) -> dict[str, Any]:
         """The object of ``build --json`` and build/report.json."""
-        record = {name: value for name, value in asdict(self).items() if name not in ("error", "seconds")}
+        record = {field.name: getattr(self, field.name) for field in fields(self)}
         return record | {
+            "started": moment(self.started) if self.started else None,
+            "ended": moment(self.started + self.seconds) if self.started else None,
             "seconds": round(self.seconds, 3),
+            "steps": [step.as_json() for step in self.steps],
             "error": {"kind": self.error.kind, "message": str(self.error)} if self.error else None,
         }
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
@@ -21,8 +22,9 @@ from rocmimg.builds.mirrors import refuse_unreachable_mirrors
 from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
+from rocmimg.builds.steps import Step, StepRecorder, own_step
 from rocmimg.built import Built
-from rocmimg.engine import BuildCancelled, BuildRequest, Event, ImageInfo, StepFailed
+from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
 from rocmimg.errors import RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
@@ -90,9 +92,10 @@ class _Run:
         self._engine.stop()
 
     def _cell(self, image: ImagePlan) -> CellResult:
-        began = time.monotonic()
+        began, started = time.monotonic(), time.time()
+        recorder = StepRecorder()
         try:
-            result = self._attempt(image)
+            result = self._attempt(image, recorder)
         except (_Stop, BuildCancelled):
             result = CellResult(id=image.id, status="cancelled", seconds=0, reasons=("the run was stopped",))
         except RocmimgError as error:
@@ -101,9 +104,23 @@ class _Run:
             failure = RocmimgError(f"{type(error).__name__}: {error}", why="this is a defect of rocmimg")
             failure.__cause__ = error
             result = CellResult(id=image.id, status="failed", seconds=0, error=failure)
-        return replace(result, seconds=time.monotonic() - began, tags=image.cell.tags)
+        return replace(
+            result,
+            started=0.0 if result.status == "cancelled" and not recorder else started,
+            seconds=time.monotonic() - began,
+            tags=image.cell.tags,
+            steps=self._steps(image, result, recorder),
+        )
 
-    def _attempt(self, image: ImagePlan) -> CellResult:
+    def _steps(self, image: ImagePlan, result: CellResult, recorder: StepRecorder) -> tuple[Step, ...]:
+        """With the sizes of the layers where there is an image; how it was built is no reason to lose it."""
+        history: list[HistoryEntry] = []
+        if result.status == "built" and result.image_id:
+            with suppress(RocmimgError):
+                history = self._engine.history(result.image_id)
+        return recorder.steps(history, (image.stages[0].name, image.stages[-1].name))
+
+    def _attempt(self, image: ImagePlan, recorder: StepRecorder) -> CellResult:
         if self._stop.is_set():
             raise _Stop
         if image.needs and self.results[image.needs].status in ("failed", "cancelled"):
@@ -118,7 +135,7 @@ class _Run:
             )
         log = CellLog(self._options.logs / f"{image.id}.log")
         try:
-            return self._build(image, base_id, decision, log)
+            return self._build(image, base_id, decision, log, recorder)
         except StepFailed as error:
             log.line(f"FAILED: {error}")
             return CellResult(
@@ -142,17 +159,23 @@ class _Run:
     def _local_base(self, image: ImagePlan) -> str | None:
         return self._built[image.needs] if image.needs else base_id_of(image, self._index)
 
-    def _build(self, image: ImagePlan, base_id: str | None, decision: Decision | None, log: CellLog) -> CellResult:
+    def _build(
+        self, image: ImagePlan, base_id: str | None, decision: Decision | None, log: CellLog, recorder: StepRecorder
+    ) -> CellResult:
         def report(event: Event) -> None:
-            log.event(event)
+            recorder.event(event)
+            log.event(event, recorder.place(event.digest))
             self._view.event(image.id, event)
 
         if image.rootfs and not image.rootfs.archive.exists():
-            self._view.started(image.id, f"making Debian {image.rootfs.rootfs.suite} with mmdebstrap")
-            self._rootfs.ensure(image.rootfs, log.line)
+            what = f"making Debian {image.rootfs.rootfs.suite} with mmdebstrap"
+            self._view.started(image.id, what)
+            with own_step(what, report) as tell:
+                self._rootfs.ensure(image.rootfs, tell)
         if base_id is None:
             self._view.started(image.id, f"pulling {image.base}")
-            base_id = self._pull(image.base, report)
+            with own_step(f"pulling {image.base}", report) as tell:
+                base_id = self._pull(image.base, tell)
             decision = None
         decision = decision or decide(image, base_id, self._index, force=self._options.force)
         if decision.action == UP_TO_DATE:  # the base was missing, the image was not
@@ -187,8 +210,6 @@ class _Run:
             image_id=outcome.image_id,
             digest=decision.digest,
             reasons=decision.reasons,
-            steps=outcome.steps,
-            cached_steps=outcome.cached_steps,
             log=str(log.path),
         )
 

@@ -111,12 +111,7 @@ class Builds:
             running.detach()
             with self._lock:
                 del self._running[request.build_id]
-        return BuildOutcome(
-            image_id=image_id,
-            seconds=time.monotonic() - began,
-            steps=len(watch.steps),
-            cached_steps=sum(watch.steps.values()),
-        )
+        return BuildOutcome(image_id=image_id, seconds=time.monotonic() - began)
 
     def _by_stage(self, request: BuildRequest, running: Running, watch: _Watch) -> str:
         from rocmimg.engine.stages import build_by_stage
@@ -153,7 +148,6 @@ class _Watch:
     def __init__(self, on_event: Callable[[Event], None]) -> None:
         self._on_event = on_event
         self.podman = PodmanSteps()
-        self.steps: dict[str, bool] = {}
         self._tail: dict[str, collections.deque[str]] = {}
         self.failed = ""
         self._failed_digest = ""
@@ -162,10 +156,8 @@ class _Watch:
         for event in events:
             if isinstance(event, StepLog):
                 self._tail.setdefault(event.digest, collections.deque(maxlen=_LAST_LINES)).append(event.text)
-            elif isinstance(event, StepFinished):
-                self.steps[event.digest] = event.cached
-                if event.error and not self.failed and not event.cancelled:
-                    self.failed, self._failed_digest = event.name, event.digest
+            elif isinstance(event, StepFinished) and event.error and not self.failed and not event.cancelled:
+                self.failed, self._failed_digest = event.name, event.digest
             self._on_event(event)
 
     def error(self, message: str) -> Exception:

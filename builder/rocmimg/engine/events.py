@@ -19,6 +19,8 @@ class StepStarted:
     digest: str
     name: str
     cached: bool
+    started: float
+    """Seconds since the epoch, by the engine's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class StepFinished:
 
     digest: str
     name: str
+    started: float
+    """When what took these ``seconds`` began, since the epoch."""
     seconds: float
     cached: bool
     error: str = ""

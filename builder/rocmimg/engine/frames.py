@@ -135,13 +135,14 @@ class Trace:
         before = self._seen.get(vertex.digest, (None, None))
         self._seen[vertex.digest] = (started or before[0], completed or before[1])
         if started is not None and started != before[0]:
-            yield StepStarted(digest=vertex.digest, name=vertex.name, cached=vertex.cached)
+            yield StepStarted(digest=vertex.digest, name=vertex.name, cached=vertex.cached, started=started)
         if completed is not None and completed != before[1]:
             yield from self._rest(vertex.digest, completed)
             begun = started if started is not None else completed
             yield StepFinished(
                 digest=vertex.digest,
                 name=vertex.name,
+                started=begun,
                 seconds=max(0.0, completed - begun),
                 cached=vertex.cached,
                 error=vertex.error,

@@ -48,8 +48,8 @@ class PodmanSteps:
             yield from self._finish("")
             self._count += 1
             name = f"[{' '.join(filter(None, (self._stage, step[1])))}] {self._shown(line[step.end() :])}"
-            self._step, self._cached = (f"podman:{self._count}", name, time.monotonic()), False
-            yield StepStarted(digest=self._step[0], name=name, cached=False)
+            self._step, self._cached = (f"podman:{self._count}", name, time.time()), False
+            yield StepStarted(digest=self._step[0], name=name, cached=False, started=self._step[2])
             return
         if _CACHED.match(line):
             self._cached = True
@@ -59,5 +59,7 @@ class PodmanSteps:
         if self._step:
             digest, name, started = self._step
             self._step = None
-            seconds = time.monotonic() - started
-            yield StepFinished(digest=digest, name=name, seconds=seconds, cached=self._cached, error=error)
+            seconds = max(0.0, time.time() - started)
+            yield StepFinished(
+                digest=digest, name=name, started=started, seconds=seconds, cached=self._cached, error=error
+            )

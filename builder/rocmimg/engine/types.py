@@ -108,8 +108,6 @@ class BuildOutcome:
 
     image_id: str
     seconds: float
-    steps: int
-    cached_steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

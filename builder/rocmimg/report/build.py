@@ -10,6 +10,13 @@ import click
 from rocmimg.report.table import print_table
 
 
+class StepResult(Protocol):
+    """What is read of a step."""
+
+    @property
+    def status(self) -> str: ...
+
+
 class BuildResult(Protocol):
     """What is read of a cell's result."""
 
@@ -28,9 +35,7 @@ class BuildResult(Protocol):
     @property
     def reasons(self) -> tuple[str, ...]: ...
     @property
-    def steps(self) -> int: ...
-    @property
-    def cached_steps(self) -> int: ...
+    def steps(self) -> Sequence[StepResult]: ...
     @property
     def log(self) -> str | None: ...
     @property
@@ -43,7 +48,8 @@ def print_build(results: Sequence[BuildResult]) -> None:
     """A table, then each failure with its last lines and the path of its log."""
     rows = []
     for result in results:
-        steps = f"{result.steps - result.cached_steps} of {result.steps} run" if result.steps else ""
+        run = sum(step.status != "cached" for step in result.steps)
+        steps = f"{run} of {len(result.steps)} run" if result.steps else ""
         size = f"{result.size / 1e6:.0f} MB" if result.size else ""
         image = (result.image_id or "").removeprefix("sha256:")[:12]
         rows.append((result.id, result.status, f"{result.seconds:.1f}s", steps, size, image, " ".join(result.tags)))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,6 +44,12 @@ def test_an_image_is_built_labelled_and_then_up_to_date(sample, host_engine):
     assert image.labels["org.opencontainers.image.version"] == "dev"
     assert image.labels["org.opencontainers.image.created"].endswith("Z")
     assert json.loads((sample.folder / "build/report.json").read_text()) == first
+    steps = first[0]["steps"]
+    assert all(first[0]["started"] <= step["started"] <= step["ended"] for step in steps)
+    ours = next(step for step in steps if "echo fine" in step["command"])
+    assert (ours["stage"], ours["status"]) == ("final", "done")
+    if host_engine.info.kind == "docker":  # podman's history does not say which step made a layer
+        assert ours["bytes"] == len("fine\n")
     second = sample.json("build", "--target", "good")
     assert [(row["status"], row["image_id"]) for row in second] == [("up-to-date", image.id)]
 
@@ -72,7 +79,9 @@ def test_one_failure_leaves_the_others_alone(sample):
     assert "    to stderr" in done.stdout
     log = sample.folder / "build/logs/bad-gfx942.log"
     assert str(log.relative_to(sample.folder)) in done.stdout
-    assert "to stderr" in log.read_text()
+    assert re.search(r"\[final \d+/\d+\] to stderr$", log.read_text(), re.MULTILINE)
+    assert [step["status"] for step in rows["bad-gfx942"]["steps"] if "exit 7" in step["command"]] == ["failed"]
+    assert rows["onbad-gfx942"]["started"] is None
     assert "Traceback" not in done.stderr
 
 

@@ -89,7 +89,7 @@ def test_reports_are_written_for_any_text(tmp_path):
 
 def test_the_log_of_a_build_and_the_lines_of_a_view(tmp_path):
     log = CellLog(tmp_path / "log")
-    log.event(StepLog(digest="", stream=1, text=EVIL, timestamp=0))
+    log.event(StepLog(digest="", stream=1, text=EVIL, timestamp=0), "x 1/2")
     log.close()
     assert is_harmless((tmp_path / "log").read_text(encoding="utf-8"))
     assert is_harmless(short(EVIL))
