@@ -18,11 +18,41 @@ if TYPE_CHECKING:
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 # GitHub's runner acts on lines that begin with ::name, and on ##[name] anywhere (actions/runner, ActionCommand.cs).
-_COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z_-]+( [^:]*)?::)|##(?=\[)", re.MULTILINE)
+# Azure's agent acts on ##vso[ in the same way, TeamCity's on ##teamcity[.
+_COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z_-]+(?: .*)?::)|##(?=[A-Za-z]*\[)", re.MULTILINE)
+_USER_OF_URL: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*)://([^\s/?#\"<>]+)@", re.IGNORECASE)
+_FILLED_IN_LATER: Final = re.compile(r"(?:\$\w+|\$?\{\w+\}|\*+)*")
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with the users and passwords of its URLs blanked."""
+    if "@" not in text:
+        return text
+    return _USER_OF_URL.sub(lambda found: f"{found[1]}://***@" if _is_secret(*found.groups()) else found[0], text)
+
+
+def holds_secrets(text: str) -> bool:
+    """Whether a URL in ``text`` has a password or a token."""
+    return any(_is_secret(*found.groups()) for found in _USER_OF_URL.finditer(text))
+
+
+def _is_secret(scheme: str, user: str) -> bool:
+    """A user alone is a token where the scheme is http, and a name (git@) where it is another.
+
+    A variable that a shell fills in later is no secret.
+    """
+    name, colon, password = user.partition(":")
+    if not colon and not scheme.lower().endswith(("http", "https")):
+        return False
+    return not _FILLED_IN_LATER.fullmatch(password if colon else name)
 
 
 def harmless(text: str) -> str:
-    """``text`` without colours, with control characters and workflow commands as text; lines and tabs stay."""
+    """``text`` as everybody may see it; lines and tabs stay.
+
+    Without colours and passwords of URLs, and with control characters and workflow commands as text.
+    """
+    text = without_secrets(text)
     if not text.replace("\n", "").replace("\t", "").isprintable():
         text = _COLOUR.sub("", text).replace("\r\n", "\n")
         text = "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)

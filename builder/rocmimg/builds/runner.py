@@ -25,7 +25,7 @@ from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.builds.steps import Step, StepRecorder, own_step
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
-from rocmimg.errors import RocmimgError
+from rocmimg.errors import ConfigError, Position, RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
 if TYPE_CHECKING:
@@ -240,9 +240,28 @@ class _Run:
 
 
 def _now() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    moment = _source_date() or datetime.now(UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _source_date() -> datetime | None:
+    """SOURCE_DATE_EPOCH, where it is set.
+
+    Raises:
+        ConfigError: it is not a number of seconds.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return None
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigError(
+            f"{epoch[:40]!r} is not a number of seconds since 1970",
+            why=str(error)[:200],
+            next_step="unset it, or set it to what `git log -1 --format=%ct` says",
+            position=Position("SOURCE_DATE_EPOCH"),
+        ) from None
 
 
 def run(
@@ -262,7 +281,9 @@ def run(
 
     Raises:
         EngineError: the engine cannot be asked at all. A cell's own failure is in its result.
+        ConfigError: SOURCE_DATE_EPOCH is not a number.
     """
+    _source_date()
     work = _Run(plan, engine, options, view, images)
     try:
         work()

@@ -19,8 +19,9 @@ from typing import IO, Final
 
 from rocmimg import git
 from rocmimg.errors import SourceError
-from rocmimg.matrix.mirrors import instead_of, without_secrets
+from rocmimg.matrix.mirrors import instead_of
 from rocmimg.paths import cache_dir
+from rocmimg.terminal import without_secrets
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_S: Final = 3600

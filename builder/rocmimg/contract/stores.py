@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from rocmimg.contract.git import GitRepository, Mirrors, clone
 from rocmimg.errors import SourceError
-from rocmimg.matrix.mirrors import without_secrets
 from rocmimg.source import Git, Local, Nothing, SourceSpec
+from rocmimg.terminal import without_secrets
 
 _LARGEST: Final = 4 << 20
 _UNPACKED: Final = 8 << 30

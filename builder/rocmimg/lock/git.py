@@ -12,8 +12,9 @@ from typing import Final
 from rocmimg import git
 from rocmimg.errors import SourceError
 from rocmimg.lock.file import GitPin
-from rocmimg.matrix.mirrors import instead_of, without_secrets
+from rocmimg.matrix.mirrors import instead_of
 from rocmimg.matrix.model import Network
+from rocmimg.terminal import without_secrets
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_S: Final = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from rocmimg.errors import ConfigError, ConfigErrors, Position, did_you_mean
 from rocmimg.matrix.cascade import merge, normalize
 from rocmimg.matrix.cell import Cell, Matrix
-from rocmimg.matrix.model import Arch, CellConfig
+from rocmimg.matrix.model import ID, NAME, Arch, CellConfig
 from rocmimg.matrix.nodes import Node, mapping, read_yaml
 from rocmimg.matrix.recipe import Catalogue, builtin_templates
 from rocmimg.matrix.resolve import link_bases, refuse_shared_tags, resolve_cell, unused_default_flags
@@ -19,6 +20,7 @@ from rocmimg.matrix.shape import shape_of
 from rocmimg.matrix.validate import unknown_key, validate
 
 TOP_KEYS: Final = ("architectures", "defaults", "targets", "templates")
+_LONGEST_NAME: Final = 64
 TARGET_KEYS: Final = ("extends", "gpu_archs", "per_arch", "variants")
 
 
@@ -111,7 +113,16 @@ def _template_folders(root: Node, folder: Path) -> tuple[Path, ...]:
 def _archs(own: Node | None) -> dict[str, Arch]:
     builtin = read_yaml(Path(__file__).with_name("archs.yaml"), "archs.yaml")
     node = mapping({**builtin.children, **own.children}, own.position) if own else builtin
+    for name, child in node.children.items():
+        _refuse_name(name, "architectures", child.position)
     return {name: validate(Arch, child, ("architectures", name)) for name, child in node.children.items()}
+
+
+def _refuse_name(name: str, where: str, position: Position) -> None:
+    """Names of cells are made of these: they are files, tags, and words of scripts."""
+    if len(name) > _LONGEST_NAME or not re.fullmatch(ID, name):
+        why = f"it has more than {_LONGEST_NAME} characters" if len(name) > _LONGEST_NAME else ""
+        raise ConfigError(f"{where}: {name!r} is not {NAME}", why=why, next_step="rename it", position=position)
 
 
 def _refuse_unknown(node: Node, known: Iterable[str], prefix: str) -> None:
@@ -139,6 +150,7 @@ def _chain(name: str, targets: Node) -> list[tuple[str, Node]]:
             path = " -> ".join([*(seen for seen, _ in chain), name])
             raise ConfigError(f"circular extends: {path}", next_step="remove one of them", position=position)
         node = targets.children[name]
+        _refuse_name(name, "targets", node.position)
         _refuse_unknown(node, (*shape_of(CellConfig).keys_at(()), *TARGET_KEYS), f"targets.{name}.")
         chain.append((name, node))
         parent = node.children.get("extends")
@@ -171,6 +183,7 @@ def _outlines(name: str, targets: Node, defaults: Node, archs: Mapping[str, Arch
                 continue
             _refuse_unknown(group, group.children, f"targets.{owner}.{kind}.")
             for key, child in group.children.items():
+                _refuse_name(key, f"targets.{owner}.{kind}", child.position)
                 known = shape_of(CellConfig).keys_at(())
                 extra = ("opt_in",) if kind == "variants" else ()
                 _refuse_unknown(child, (*known, *extra), f"targets.{owner}.{kind}.{key}.")
@@ -212,17 +225,32 @@ def _arch_entries(node: Node, archs: Mapping[str, Arch]) -> list[tuple[str, tupl
         raise ConfigError("gpu_archs must be a list", next_step="for instance [gfx942, gfx950]", position=node.position)
     entries: list[tuple[str, tuple[str, ...]]] = []
     for entry in node.value:
-        if isinstance(entry.value, Mapping) and len(entry.children) == 1:
-            ((group, members),) = entry.children.items()
-            names = members.plain() if isinstance(members.value, tuple) else (members.plain(),)
-        else:
-            group, names = str(entry.value), (str(entry.value),)
-        for arch in names:
-            if arch not in archs:
+        group, members = _arch_entry(entry)
+        for member in members:
+            if member.value not in archs:
                 raise ConfigError(
-                    f"unknown arch {arch!r}", next_step=did_you_mean(str(arch), archs), position=entry.position
+                    f"unknown arch {member.value!r}",
+                    next_step=did_you_mean(str(member.value), archs),
+                    position=member.position,
                 )
         if group in (seen for seen, _ in entries):
             raise ConfigError(f"gpu_archs names {group!r} twice", position=entry.position)
-        entries.append((group, tuple(map(str, names))))
+        entries.append((group, tuple(str(member.value) for member in members)))
     return entries
+
+
+def _arch_entry(entry: Node) -> tuple[str, tuple[Node, ...]]:
+    """The name of an entry of gpu_archs, and the architectures that it stands for."""
+    if isinstance(entry.value, str):
+        return entry.value, (entry,)
+    if isinstance(entry.value, Mapping) and len(entry.children) == 1:
+        ((group, members),) = entry.children.items()
+        listed = members.value if isinstance(members.value, tuple) else (members,)
+        if listed and all(isinstance(member.value, str) for member in listed):
+            _refuse_name(group, "gpu_archs", members.position)
+            return group, listed
+    raise ConfigError(
+        "an entry of gpu_archs is neither a name nor a group of names",
+        next_step="for instance [gfx942, {mi300: [gfx942, gfx950]}]",
+        position=entry.position,
+    )

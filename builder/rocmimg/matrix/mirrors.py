@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from rocmimg.matrix.cell import Cell, Matrix
-
-_URL_WITH_USER: Final = re.compile(r"\b(https?|ssh|git)://[^\s/@'\"]+@")
 
 
 def instead_of(mirrors: Mapping[str, str], environ: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
@@ -59,8 +55,3 @@ def with_served_folders(matrix: Matrix, serve: Callable[[Path], str]) -> Matrix:
         else:
             cells.append(cell)
     return replace(matrix, cells=tuple(cells))
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with the users and passwords of its URLs blanked."""
-    return _URL_WITH_USER.sub(r"\1://***@", text)

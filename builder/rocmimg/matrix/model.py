@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 
+from rocmimg.terminal import holds_secrets
+
 APPEND: Final[JsonDict] = {"x-inherit": "append"}
 REPLACE: Final[JsonDict] = {"x-inherit": "replace"}
 
@@ -31,7 +33,7 @@ _IMAGE: Final = re.compile(
 def _matches(pattern: re.Pattern[str], what: str, *, required: bool = False) -> AfterValidator:
     def check(value: str) -> str:
         if (value or required) and not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
+            raise ValueError(f"{re.sub('://.*@', '://***@', value)!r} is not {what}")
         return value
 
     return AfterValidator(check)
@@ -42,7 +44,8 @@ def _as_text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
-Name = Annotated[str, _matches(re.compile(ID), "a name (lower case letters, digits and . _ - between them)")]
+NAME: Final = "a name (lower case letters, digits and . _ - between them)"
+Name = Annotated[str, _matches(re.compile(ID), NAME)]
 
 
 def _whole_commit(value: str) -> str:
@@ -59,7 +62,7 @@ Mirror = Annotated[str, _matches(_MIRROR, "a URL or a folder (/srv/mirrors, ./mi
 
 
 def _no_password(value: str) -> str:
-    if re.match(r"[a-z]+://[^/@]*:[^/@]*@", value):
+    if holds_secrets(value):
         raise ValueError(
             "a password in a URL would stay in the image's history; write the URL without it, and one with it under "
             "network.git_mirrors, which is mounted only"

@@ -15,7 +15,7 @@ from rocmimg.matrix.components import ordered, recipe_name, refuse_shared_paths,
 from rocmimg.matrix.model import CellConfig, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Declaration
-from rocmimg.matrix.validate import validate
+from rocmimg.matrix.validate import refuse_passwords, validate
 
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
@@ -38,6 +38,7 @@ def resolve_cell(
         ConfigErrors: what is wrong with it.
     """
     config = validate(CellConfig, node)
+    refuse_passwords(node, but="network")
     flags = _flags(config, node, catalogue)
     parts = [
         resolve_component(name, component, node, catalogue, flags, config, archs)

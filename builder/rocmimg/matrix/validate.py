@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from rocmimg.errors import ConfigError, ConfigErrors, Position, did_you_mean
 from rocmimg.matrix.nodes import TYPE_NAMES, Node
 from rocmimg.matrix.shape import shape_of
+from rocmimg.terminal import holds_secrets
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,6 +42,32 @@ def validate(model: type[M], node: Node, at: tuple[str | int, ...] = ()) -> M:
             if (place := place or ()) not in found:
                 found[place] = _error(model, node, at, detail, place)
         raise ConfigErrors(list(found.values())) from None
+
+
+def refuse_passwords(node: Node, *, but: str) -> None:
+    """Raise a ConfigErrors where a URL with a password is anywhere but under the key ``but``."""
+    errors = [
+        ConfigError(
+            f"{'.'.join(map(str, path))} has a URL with a password or a token",
+            why="it would stay in the image, or in its history, labels and records",
+            next_step="write the URL without it; what a build fetches from belongs under network, which is mounted "
+            "only, and what a container needs is given to it when it starts",
+            position=found.position,
+        )
+        for path, found in _leaves(node, ())
+        if path[:1] != (but,) and isinstance(found.value, str) and holds_secrets(found.value)
+    ]
+    if errors:
+        raise ConfigErrors(errors)
+
+
+def _leaves(node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    children: Iterable[tuple[str | int, Node]] = (
+        enumerate(node.value) if isinstance(node.value, tuple) else node.children.items()
+    )
+    yield path, node
+    for key, child in children:
+        yield from _leaves(child, (*path, key))
 
 
 _RENAMED: Final = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +33,10 @@ def local_files(folder: Path, prefix: str, position: Position) -> tuple[ContextF
         name = path.relative_to(folder).as_posix()
         if ignored and ignored.match_file(name):
             continue
+        _refuse_encoding(name, folder)
         if path.is_symlink():
-            found.append(ContextFile(path=f"{prefix}/{name}", link=str(path.readlink()), mode=0o777))
+            _refuse_encoding(link := str(path.readlink()), path)
+            found.append(ContextFile(path=f"{prefix}/{name}", link=link, mode=0o777))
         elif path.is_file():
             mode = 0o755 if os.access(path, os.X_OK) else 0o644
             found.append(ContextFile(path=f"{prefix}/{name}", data=path, mode=mode))
@@ -73,16 +77,41 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _ignored(folder: Path) -> PathSpec[Any] | None:
     """.dockerignore as gitignore patterns: docker's are anchored at the folder where git's are not."""
+    file = folder / ".dockerignore"
     try:
-        lines = (folder / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file} is not UTF-8", why=str(error), next_step="save it as UTF-8 text") from None
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read", why=error.strerror or str(error)) from error
     from pathspec import PathSpec
 
     patterns = []
-    for line in map(str.strip, lines):
+    for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
             continue
         negated, pattern = ("!", line[1:]) if line.startswith("!") else ("", line)
         patterns.append(f"{negated}/{pattern.lstrip('/')}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of a class in a class
+                PathSpec.from_lines("gitignore", patterns[-1:])
+        except (ValueError, re.error) as error:
+            raise SourceError(
+                f"{line!r} is not a pattern", why=str(error).splitlines()[0], position=Position(str(file), number)
+            ) from None
     return PathSpec.from_lines("gitignore", patterns)
+
+
+def _refuse_encoding(name: str, where: Path) -> None:
+    """The names of a build context are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"the name {name!r} is not UTF-8",
+            why=f"it is in {where}, and no build context can hold it",
+            next_step="rename it, or leave it out with a pattern in .dockerignore",
+        ) from None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jinja2 import StrictUndefined
 
 from rocmimg.errors import ConfigError
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
+from rocmimg.matrix.model import Network
+from rocmimg.matrix.nodes import mapping
 from rocmimg.matrix.recipe import Catalogue
 from rocmimg.render import network
 from rocmimg.render.environment import render_template
@@ -78,6 +80,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         TemplateError: a template is missing or fails; with its file and line.
         ConfigError: a component has the name of a stage that every Dockerfile has.
     """
+    cell, mount = _public(cell), network.MOUNT if network.is_set(cell.config.network) else None
     base = matrix.base_reference(cell, rootfs=rootfs)
     constrained = bool(cell.config.protect or any(c.recipe.provides for c in cell.components))
     compiles = any(c.recipe.apt.build for c in cell.components)
@@ -97,7 +100,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "compiles": compiles,
         "stage_base": stage_base,
         "manifest": MANIFEST,
-        "network_mount": network.MOUNT if network.is_set(cell.config.network) else None,
+        "network_mount": mount,
         "network_folder": network.FOLDER,
     }
     stages: list[Stage] = []
@@ -162,6 +165,12 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
     header = _tidy(render_template(folders, "header.j2", shared))
     text = "\n".join(part for part in (header, *(stage.text for stage in ordered)) if part)
     return Rendered(text=text, stages=ordered, base=base)
+
+
+def _public(cell: Cell) -> Cell:
+    """The cell without what is secret: what a template writes stays in the image's history."""
+    config = cell.config.model_copy(update={"network": Network()})
+    return replace(cell, config=config, node=mapping({}, cell.node.position))
 
 
 def source_folder(cell: Cell, component: ResolvedComponent) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from rocmimg.errors import Position, TemplateError
 from rocmimg.matrix.recipe import builtin_templates
@@ -16,9 +18,14 @@ from rocmimg.paths import cache_dir
 from rocmimg.render.quoting import FILTERS, QuotingContext, UnquotedValue, absolute, require_quoted
 
 
-@lru_cache(maxsize=8)
 def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     """Templates of ``folders``, first come first served; ``builtin/NAME`` always means the built-in one."""
+    # A relative folder means another one after a change of the work directory.
+    return _environment(tuple(folder.absolute() for folder in folders), folders)
+
+
+@lru_cache(maxsize=8)
+def _environment(_places: tuple[Path, ...], folders: tuple[Path, ...]) -> jinja2.Environment:
     loaders: list[jinja2.BaseLoader] = [jinja2.FileSystemLoader(folder) for folder in folders]
     loaders.append(jinja2.PrefixLoader({"builtin": jinja2.FileSystemLoader(builtin_templates())}))
     env = jinja2.Environment(
@@ -46,7 +53,19 @@ def _bytecode_cache() -> jinja2.BytecodeCache | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    return jinja2.FileSystemBytecodeCache(str(folder))
+    return _BytecodeCache(str(folder))
+
+
+class _BytecodeCache(jinja2.FileSystemBytecodeCache):
+    """One that a full or read-only disk costs time only."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().load_bytecode(bucket)
 
 
 def render_template(folders: tuple[Path, ...], name: str, values: Mapping[str, Any]) -> str:

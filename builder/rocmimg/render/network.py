@@ -69,9 +69,9 @@ def network_files(network: Network, folder: Path) -> Mapping[str, bytes | Path]:
     files[f"{FOLDER}/apt.conf"] = "".join(f"{line}\n" for line in apt).encode()
     variables["APT_CONFIG"] = f"{MOUNT}/apt.conf"
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-    # Every RUN traces its commands; proxies and indexes hold passwords, and a trace goes to the build's log.
-    script = f"{{ set +x; }} 2>/dev/null\n{exports}set -x\n"
+    # Every RUN traces its commands; proxies, indexes and mirrors hold passwords, and a trace goes to the build's log.
+    script = exports
     if network.apt_mirror:
         script += _APT_MIRROR.format(mirror=shlex.quote(network.apt_mirror.rstrip("/")), mount=MOUNT)
-    files[f"{FOLDER}/env"] = script.encode()
+    files[f"{FOLDER}/env"] = f"{{ set +x; }} 2>/dev/null\n{script}set -x\n".encode()
     return MappingProxyType(files)

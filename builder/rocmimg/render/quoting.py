@@ -69,14 +69,21 @@ def sh(value: object) -> Quoted:
     return Quoted(shlex.quote(_one_line(value)))
 
 
+def _several(values: Iterable[object]) -> list[object]:
+    """A list of values: a text is one value, and a mapping is pairs of them."""
+    if isinstance(values, str | bytes | Mapping):
+        raise UnquotedValue(f"a {type(values).__name__} is not a list of values")
+    return list(values)
+
+
 def words(values: Iterable[object]) -> Quoted:
     """Words for the shell of a RUN, separated by spaces."""
-    return Quoted(" ".join(sh(value) for value in values))
+    return Quoted(" ".join(map(sh, _several(values))))
 
 
 def fill(values: Iterable[object], column: int) -> Quoted:
     """Words for the shell of a RUN behind a line that ends at ``column``: on that line, or on as many as they need."""
-    if len(line := f" {words(values := list(values))}") + column <= _FILL:
+    if len(line := f" {words(values := _several(values))}") + column <= _FILL:
         return Quoted(line)
     lines = [""]
     for value in map(sh, values):
@@ -105,7 +112,7 @@ def requirements(packages: Mapping[str, str]) -> tuple[str, ...]:
 
 def prepend(value: object, prefix: str) -> str:
     """``prefix`` before ``value``; for ``words`` or ``fill``."""
-    return f"{prefix}{value}"
+    return f"{prefix}{_one_line(value)}"
 
 
 def word(value: object) -> Quoted:
@@ -133,7 +140,7 @@ def env(value: object) -> Quoted:
 
 def exec_form(values: Iterable[object]) -> Quoted:
     """The JSON form of CMD, ENTRYPOINT and SHELL."""
-    return Quoted(json.dumps([_one_line(value) for value in values]))
+    return Quoted(json.dumps([_one_line(value) for value in _several(values)]))
 
 
 def comment(value: object) -> Quoted:

@@ -11,6 +11,8 @@ import uuid
 
 import pytest
 
+SLOW = 617 + uuid.uuid4().int % 3000
+"""Seconds; a number of its own, by which this run's steps are told from others on the machine."""
 MATRIX = """
     defaults: {image: rocmimg-test/app, base: "rocmimg-test/base:1"}
     targets:
@@ -26,8 +28,7 @@ def sample(project, small_base):
     made = project(MATRIX)
     made.recipe("fine", "RUN echo fine > /fine\n")
     made.recipe("broken", "RUN echo before the end \\\n && echo to stderr >&2 \\\n && exit 7\n")
-    mark = uuid.uuid4().hex
-    made.recipe("slow", f"RUN echo {mark} && sleep 617\n")
+    made.recipe("slow", f"RUN sleep {SLOW}\n")
     return made
 
 
@@ -146,7 +147,7 @@ def test_an_interrupt_ends_the_pull_of_a_base(sample):
 
 
 def _sleepers() -> int:
-    done = subprocess.run(["pgrep", "-fc", "^sleep 617"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["pgrep", "-fc", f"^sleep {SLOW}$"], capture_output=True, text=True, check=False)
     return int(done.stdout or 0)
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from rocmimg.builds import ImageIndex, decide_all
+from rocmimg.builds import ImageIndex, decide_all, runner
 from rocmimg.builds.decide import NOT_A_BUILD, decide
 from rocmimg.engine import ImageInfo
+from rocmimg.errors import ConfigError
 from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, make_plan
 
 MATRIX = """
@@ -138,3 +139,17 @@ def test_references_are_read_as_docker_reads_them(ref, found):
         ]
     )
     assert (index.find(ref) is not None) is found
+
+
+@pytest.mark.parametrize("epoch", ["abc", "1e9", "9" * 30, "-" + "9" * 20, " ", "\udcff", "12:30"])
+def test_a_date_that_is_none_is_refused_before_anything_is_built(monkeypatch, epoch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    with pytest.raises(ConfigError, match=r"SOURCE_DATE_EPOCH: .* is not a number of seconds since 1970"):
+        runner._source_date()
+
+
+def test_a_date_is_seconds_since_1970(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert runner._now() == "1970-01-01T00:00:00Z"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "")
+    assert runner._now() > "2026"

@@ -16,7 +16,7 @@ from rocmimg.checks.model import CheckResult, ImageResult
 from rocmimg.engine import StepLog
 from rocmimg.report.junit import write_junit
 from rocmimg.report.page import write_page
-from rocmimg.terminal import harmless
+from rocmimg.terminal import harmless, holds_secrets
 
 EVIL = (
     "\x1b[31mImportError\x1b[0m: \x1b]0;title\x07\x1b[2J\x08\u202e\r\n"
@@ -43,6 +43,26 @@ def test_colours_go_and_the_rest_is_written_out():
     assert harmless("\x1b[1;31mred\x1b[0m\tx\r\ny\x1b[2J") == "red\tx\ny\\x1b[2J"
     assert harmless("::add-mask::x") == "\\::add-mask::x"
     assert harmless("##[error]x") == "#\\#[error]x"
+    assert harmless("x ##vso[task.setvariable]y") == "x #\\#vso[task.setvariable]y"
+    assert harmless("::set-output name=a:b::c") == "\\::set-output name=a:b::c"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("cannot read https://me:pw@m.example/a", "cannot read https://***@m.example/a"),
+        ("'https://ghp_token@m.example/a'", "'https://***@m.example/a'"),
+        ("git+HTTPS://a:b@c@m.example", "git+HTTPS://***@m.example"),
+        ("ssh://git:pw@m.example postgres://u:it's@h/d", "ssh://***@m.example postgres://***@h/d"),
+        ("https://m.example/a@v1, git@github.com:a/b", "https://m.example/a@v1, git@github.com:a/b"),
+        ("ssh://git@m.example/a", "ssh://git@m.example/a"),
+        ("https://$USER:${TOKEN}@h https://x:****@h", "https://$USER:${TOKEN}@h https://x:****@h"),
+        ('["https://m.example","a@b"]', '["https://m.example","a@b"]'),
+    ],
+)
+def test_no_secret_of_a_url_is_shown(said, shown):
+    assert harmless(said) == shown
+    assert holds_secrets(said) == (said != shown)
 
 
 @pytest.mark.parametrize("text", ["", "Größe 3 µs ✓", "std::vector<int>", "a: b", "::1 is localhost", "## h\n\tx"])

@@ -142,6 +142,40 @@ CASES = {
         "this is nested too deeply",
     ),
     "an alias of itself": ("targets: &t\n  t: *t\n", "images.yaml:1: an alias contains itself"),
+    "a target's name": (
+        "targets: {../../x: {base: x, gpu_archs: [gfx942]}}\n",
+        "images.yaml:1: targets: '../../x' is not a name (lower case letters, digits and . _ - between them)",
+    ),
+    "a command as a target's name": ("targets: {$(id): {base: x, gpu_archs: [gfx942]}}\n", "targets: '$(id)' is not a"),
+    "a long name": (f"targets: {{{'a' * 65}: {{base: x, gpu_archs: [gfx942]}}}}\n", "it has more than 64 characters"),
+    "a variant's name": (GOOD + "        variants: {../v: {}}\n", "images.yaml:5: targets.t.variants: '../v' is not a"),
+    "a group's name": (GOOD.replace("[gfx942]", "[{a b: [gfx942]}]"), "images.yaml:3: gpu_archs: 'a b' is not a name"),
+    "an architecture's name": ("architectures: {gfx 9;x: {alias: x}}\n" + GOOD.lstrip(), "'gfx 9;x' is not a name"),
+    "a list in gpu_archs": (
+        GOOD.replace("[gfx942]", "[[x]]"),
+        "images.yaml:3: an entry of gpu_archs is neither a name nor a group of names; for instance",
+    ),
+    "a mapping in a group": (GOOD.replace("[gfx942]", "[{x: {y: z}}]"), "neither a name nor a group of names"),
+    "a list in a group": (GOOD.replace("[gfx942]", "[{x: [[gfx942]]}]"), "neither a name nor a group of names"),
+    "an empty group": (GOOD.replace("[gfx942]", "[{x: []}]"), "neither a name nor a group of names"),
+    "nothing in gpu_archs": (GOOD.replace("[gfx942]", "[~]"), "neither a name nor a group of names"),
+    "a password in the environment": (
+        GOOD + "        env: {A: x, B: 'see https://me:hunter2@h/'}\n",
+        "images.yaml:5: env.B has a URL with a password or a token; it would stay in the image",
+    ),
+    "a token in a label": (GOOD + "        labels: {a: 'https://hunter2@h'}\n", "labels.a has a URL with a password"),
+    "a password in a list": (
+        GOOD + "        command: [x, 'postgres://u:hunter2@h/db']\n",
+        "images.yaml:5: command.1 has a URL with a password",
+    ),
+    "a password in a repository": (
+        GOOD + "        components: {aiter: {repo: 'https://u:hunter2@h/x', ref: v1}}\n",
+        "images.yaml:5: components.aiter.repo is wrong; a password in a URL would stay",
+    ),
+    "a password in a URL that is none": (
+        GOOD + "        network: {http_proxy: 'http://u:hunter2 x@h'}\n",
+        "images.yaml:5: network.http_proxy is wrong; 'http://***@h' is not a repository's URL",
+    ),
     "merge key": ("targets:\n  t:\n    <<: {base: x}\n", "images.yaml:3: merge keys are not supported; use `extends`"),
 }
 

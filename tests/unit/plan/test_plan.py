@@ -1,5 +1,7 @@
 """What the plan knows: order, inputs, digest, context."""
 
+import contextlib
+import os
 import shutil
 
 import pytest
@@ -150,6 +152,38 @@ class TestDockerignore:
         (source / ".dockerignore").write_text(patterns)
         paths = {file.path.removeprefix("sources/mine/") for file in image().context}
         assert {path for path in paths if not path.startswith(".")} == left
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            (b"ok\n[z-a]\n", r"dockerignore:2: '\[z-a\]' is not a pattern; "),
+            (b"\xff\xfe", "is not UTF-8; .*; save it as UTF-8 text"),
+        ],
+    )
+    def test_a_wrong_one_is_named_with_its_line(self, image, source, content, says):
+        (source / ".dockerignore").write_bytes(content)
+        with pytest.raises(SourceError, match=says):
+            image()
+
+    @pytest.mark.parametrize("pattern", ["[", "[z-a]", "a[b", "\\", "**", "/", "[[:no:]]", "***/[!]", "\x01"])
+    def test_no_pattern_is_a_defect(self, image, source, pattern):
+        (source / ".dockerignore").write_text(pattern)
+        with contextlib.suppress(SourceError):
+            image()
+
+    def test_names_that_are_not_utf8_are_refused_unless_left_out(self, image, source):
+        folder = source / os.fsdecode(b"caf\xe9")
+        folder.mkdir()
+        (folder / "x").write_text("")
+        with pytest.raises(SourceError, match=r"the name 'caf.udce9/x' is not UTF-8; .*leave it out with a pattern"):
+            image()
+        (source / ".dockerignore").write_text("caf*\n")
+        assert image()
+
+    def test_a_link_to_such_a_name_is_refused(self, image, source):
+        (source / "link").symlink_to(os.fsdecode(b"caf\xe9"))
+        with pytest.raises(SourceError, match="is not UTF-8"):
+            image()
 
 
 def test_a_missing_source_names_its_line(load_matrix):

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shlex
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from rocmimg.errors import ConfigError
+from rocmimg.errors import ConfigError, RocmimgError
 from rocmimg.matrix import load
-from rocmimg.render import render
+from rocmimg.matrix.model import Network
+from rocmimg.render import network_files, render
 from rocmimg.render.environment import environment as dockerfile_environment
-from rocmimg.render.quoting import UnquotedValue, env, exec_form, require_quoted, sh, word, words
+from rocmimg.render.environment import render_template
+from rocmimg.render.quoting import UnquotedValue, env, exec_form, fill, require_quoted, sh, word, words
 
 one_line = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=60)
 nasty = st.text(st.sampled_from("ab \"'$\\`(){}|;&<>#!*?~=%\u00e9"), max_size=30)
@@ -157,3 +160,83 @@ def test_a_filter_takes_single_values_and_lists_of_them():
             sh(refused)
     with pytest.raises(UnquotedValue):
         exec_form([["a"]])
+
+
+def test_a_text_or_a_mapping_is_not_a_list_of_values():
+    for refused in ("abc", b"abc", {"a": "b"}, Markup("abc")):
+        for quote in (words, exec_form, lambda many: fill(many, 0)):
+            with pytest.raises(UnquotedValue, match="is not a list of values"):
+                quote(refused)
+
+
+@pytest.mark.parametrize("reach", ["cell", "config", "config.network", "cell.node", "[c, components]", "shared"])
+@pytest.mark.parametrize("way", ["{{ (x ~ '')|sh }}", "{{ x|string|sh }}", "{{ '%s'|format(x)|sh }}", "{{ x|sh }}"])
+def test_no_template_reaches_a_secret(tmp_path, reach, way):
+    """However a template turns what it is given into text, nothing of the network's settings is in it."""
+    folder = tmp_path / "templates"
+    (folder / "components").mkdir(parents=True)
+    (folder / "components/leak.yaml").write_text("description: x\nsources: [none]\n")
+    text = "{% set x = " + reach + " %}RUN echo " + way + "\n"
+    (folder / "components/leak.j2").write_text('{% if part == "install" %}' + text + "{% endif %}\n")
+    network = {
+        "http_proxy": "http://me:hunter2@p:1", "pip_index_url": "https://me:hunter2@i/simple",
+        "pip_extra_index_urls": ["https://hunter2@e/simple"], "apt_mirror": "http://me:hunter2@a",
+        "git_mirrors": {"https://github.com/": "https://me:hunter2@g/"},
+    }  # fmt: skip
+    try:
+        text = load_with(str(tmp_path), network=network, components={"leak": {}})
+    except RocmimgError as error:
+        text = str(error)
+    assert "echo" in text or "leak.j2" in text
+    assert "hunter2" not in text
+
+
+def test_templates_of_another_work_directory_are_others(tmp_path, monkeypatch):
+    folders = (Path("templates"),)
+    said = []
+    for name in ("a", "b"):
+        (tmp_path / name / "templates").mkdir(parents=True)
+        (tmp_path / name / "templates/x.j2").write_text(f"{{{{ '{name}'|sh }}}}")
+        monkeypatch.chdir(tmp_path / name)
+        said.append(render_template(folders, "x.j2", {}))
+    assert said == ["a", "b"]
+
+
+@pytest.mark.parametrize("broken", ["read-only", "gone", "a file"])
+def test_a_cache_of_templates_that_cannot_be_used_costs_time_only(tmp_path, monkeypatch, broken):
+    monkeypatch.setenv("ROCMIMG_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/x.j2").write_text("{{ 'said'|sh }}")
+    folders = (tmp_path / "templates",)
+    templates = dockerfile_environment(folders)
+    match broken:
+        case "read-only":
+            cache = templates.bytecode_cache
+            monkeypatch.setattr("tempfile.NamedTemporaryFile", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "")))
+            assert cache
+        case "gone":
+            (tmp_path / "cache/templates").rmdir()
+        case _:
+            (tmp_path / "cache/templates").rmdir()
+            (tmp_path / "cache/templates").write_text("")
+    assert render_template(folders, "x.j2", {}) == "said"
+
+
+def test_the_trace_of_a_step_shows_no_secret(tmp_path):
+    """What the network's script sets is set while the shell does not trace; the commands behind it are traced."""
+    network = Network(
+        http_proxy="http://me:hunter2@p:1", pip_index_url="https://me:hunter2@i/simple", apt_mirror="http://me:hunter2@a",
+        pip_extra_index_urls=("https://hunter2@e/simple",), git_mirrors={"https://github.com/": "https://hunter2@g/"},
+    )  # fmt: skip
+    script = tmp_path / "env"
+    files = network_files(network, tmp_path)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/debian.sources").write_text("URIs: http://deb.debian.org/debian\n")
+    (tmp_path / "apt.conf").write_bytes(files[".rocmimg/network/apt.conf"])
+    text = files[".rocmimg/network/env"].decode()
+    script.write_text(text.replace("/etc/apt/.", f"{tmp_path}/etc/.").replace("/run/rocmimg/network", str(tmp_path)))
+    command = f"set -eux; . {script}; cat $rocmimg_apt/debian.sources; echo traced"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert "me:hunter2@a/debian" in done.stdout  # it does what it is for
+    assert "+ echo traced" in done.stderr
+    assert "hunter2" not in done.stderr
