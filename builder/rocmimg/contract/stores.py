@@ -109,10 +109,17 @@ class FolderStore:
     def __init__(self, root: Path, name: str) -> None:
         self.root = root
         self.name = name
+        self._folders: dict[str, dict[str, tuple[bool, str]] | None] = {}
 
     def folder(self, path: str) -> dict[str, tuple[bool, str]] | None:
-        """Entries of a folder; hidden ones and links out of the root are left out."""
-        here = self.root / path
+        """Entries of a folder, as they were when it was first asked for."""
+        if path not in self._folders:
+            self._folders[path] = self._listing(self.root / path)
+        return self._folders[path]
+
+    @staticmethod
+    def _listing(here: Path) -> dict[str, tuple[bool, str]] | None:
+        """What lies in a folder; hidden entries and linked folders are left out."""
         if not here.is_dir():
             return None
         entries: dict[str, tuple[bool, str]] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -87,12 +88,17 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
             character.
     """
     name = shown_as or str(path)
+    return parse_yaml(read_text(path, name), name)
+
+
+def read_text(path: Path, name: str) -> str:
+    """The text of a file of YAML; see :func:`read_yaml`."""
     try:
         if (size := path.stat().st_size) > _LARGEST_FILE:
             raise ConfigError(
                 f"{name} has {size:,} bytes", why=f"the limit is {_LARGEST_FILE:,}", next_step="split it or shorten it"
             )
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{name} does not exist", next_step="name the matrix with --file, or write one: see README.md"
@@ -101,11 +107,11 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Node:
         raise ConfigError(f"{name} is not UTF-8", why=str(error), next_step="save it as UTF-8 text") from error
     except OSError as error:
         raise ConfigError(f"{name} cannot be read", why=error.strerror or str(error)) from error
-    return parse_yaml(text, name)
 
 
+@lru_cache(maxsize=64)
 def parse_yaml(text: str, name: str) -> Node:
-    """Parse YAML text; see :func:`read_yaml`."""
+    """Parse YAML text; see :func:`read_yaml`. A tree never changes, so the same text has the same one."""
     try:
         _refuse_depth(text, name)
         root = yaml.compose(text, Loader=_Loader)
@@ -146,6 +152,8 @@ def _refuse_size(root: yaml.Node, name: str) -> None:
     sizes: dict[int, tuple[int, int]] = {}
 
     def measure(node: yaml.Node, open_nodes: frozenset[int]) -> tuple[int, int]:
+        if isinstance(node, yaml.ScalarNode):
+            return 1, 0
         if known := sizes.get(id(node)):
             return known
         place = Position(name, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ from rocmimg.matrix.model import (
     Text,
     VersionSpec,
 )
-from rocmimg.matrix.nodes import Node, read_yaml
+from rocmimg.matrix.nodes import Node, parse_yaml, read_text, read_yaml
 from rocmimg.matrix.validate import validate
 
 Install = Literal["editable", "wheel"]
@@ -145,6 +145,11 @@ def builtin_templates() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "templates"
 
 
+@lru_cache(maxsize=64)
+def _recipe(name: str, text: str, shown: str) -> Recipe:
+    return validate(Recipe, parse_yaml(text, shown)).model_copy(update={"name": name})
+
+
 class Catalogue:
     """All recipes that a matrix can use."""
 
@@ -173,9 +178,8 @@ class Catalogue:
             KeyError: there is none.
         """
         if name not in self._recipes:
-            node = read_yaml(self._paths[name], self.shown(name))
-            recipe = validate(Recipe, node)
-            self._recipes[name] = recipe.model_copy(update={"name": name})
+            shown = self.shown(name)
+            self._recipes[name] = _recipe(name, read_text(self._paths[name], shown), shown)
         return self._recipes[name]
 
     def __contains__(self, name: object) -> bool:

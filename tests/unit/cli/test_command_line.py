@@ -1,6 +1,7 @@
-"""The command line as a process."""
+"""The command line: verbs in this process, and what only a process shows in one of its own."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,11 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from rocmimg.cli import run
+
 MATRIX = "targets:\n  t:\n    gpu_archs: [gfx942, gfx950]\n    base: debian:testing\n"
 
 
 @pytest.fixture
-def rocmimg(tmp_path):
+def process(tmp_path):
+    """rocmimg in a process of its own."""
     (tmp_path / "images.yaml").write_text(MATRIX)
 
     def call(*args, **env):
@@ -24,6 +28,25 @@ def rocmimg(tmp_path):
             check=False,
             env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **env},
         )
+
+    return call
+
+
+@pytest.fixture
+def rocmimg(tmp_path, monkeypatch, capsys):
+    """The function that the console script calls, in this process: what it prints, and the exit code."""
+    (tmp_path / "images.yaml").write_text(MATRIX)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args, **env):
+        with monkeypatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(("ROCMIMG_", "DOCKER_"))]:
+                patch.delenv(name)
+            for name, value in env.items():
+                patch.setenv(name, value)
+            code = run([os.fsdecode(arg) for arg in args])
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(args, code, printed.out, printed.err)
 
     return call
 
@@ -59,8 +82,8 @@ def test_render_writes_one_folder_a_cell(rocmimg, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["t-gfx942", "t-gfx950"]
 
 
-def test_an_error_is_one_line_with_the_code_of_its_kind(rocmimg):
-    done = rocmimg("list", "--set", "flagz.A=1")
+def test_an_error_is_one_line_with_the_code_of_its_kind(process):
+    done = process("list", "--set", "flagz.A=1")
     assert done.returncode == 3
     assert done.stderr.startswith("rocmimg: configuration: command line: unknown key flagz; did you mean")
     assert "Traceback" not in done.stderr
@@ -100,8 +123,8 @@ def test_an_unknown_verb_says_which_was_meant(rocmimg):
     assert "Did you mean 'build'?" in done.stderr
 
 
-def test_an_engine_that_is_not_there(rocmimg):
-    done = rocmimg("build", DOCKER_HOST="unix:///nowhere.sock")
+def test_an_engine_that_is_not_there(process):
+    done = process("build", DOCKER_HOST="unix:///nowhere.sock")
     assert done.returncode == 5
     assert "Traceback" not in done.stderr
 
@@ -147,6 +170,6 @@ def test_help_imports_no_verb_and_no_heavy_library():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_shell_completion_is_clicks(rocmimg):
-    done = rocmimg(_ROCMIMG_COMPLETE="bash_source")
+def test_shell_completion_is_clicks(process):
+    done = process(_ROCMIMG_COMPLETE="bash_source")
     assert "complete" in done.stdout
