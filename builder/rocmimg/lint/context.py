@@ -259,6 +259,8 @@ class LintFile:
 
     def by_default(self, run: Run, command: shell.Command) -> bool | None:
         """Whether a command runs when no build argument is passed; None where nobody can tell."""
+        if self.scopes.switched_off(run.stage):
+            return False
         if not command.guards:
             return True
         key = id(command)  # it lives as long as its run

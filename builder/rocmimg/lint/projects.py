@@ -82,6 +82,12 @@ GPU_BUILDS: Final = frozenset(
     {"aiter", "apex", "causal-conv1d", "exllamav2", "fast-hadamard-transform", "flash-attention", "flash_attention"}
     | {"mamba", "pytorch", "sgl-kernel", "vision", "vllm", "xformers", "bitsandbytes", "mori"}
 )
+# Their CMakeLists.txt has a list of archs of its own for a build that names none.
+LISTED_BUILDS: Final = frozenset(
+    {"hipblas", "hipblaslt", "hipcub", "hipfft", "hiprand", "hipsolver", "hipsparse", "miopen", "rccl", "rccl-tests"}
+    | {"rocalution", "rocblas", "rocfft", "rocprim", "rocrand", "rocsolver", "rocsparse", "rocthrust", "rocwmma"}
+    | {"transferbench", "rocmvalidationsuite"}
+)
 NO_GPU_BUILDS: Final = frozenset(
     {"mooncake", "nixl", "ompi", "openmpi", "ucx", "triton", "audio", "amd_smi", "amdsmi", "transformers", "tvm"}
     | {"accelerate"}

@@ -22,7 +22,9 @@ _WAIVER_RULE: Final = "ROC000"
 _NAME: Final = re.compile(r"(.*\.)?(dockerfile|containerfile)([._-].*)?", re.IGNORECASE)
 _SKIPPED: Final = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
 _NOT_TEXT: Final = frozenset(
-    {".dockerignore", ".md", ".py", ".sh", ".json", ".yaml", ".yml", ".j2", ".jinja"}
+    {".dockerignore", ".md", ".py", ".sh", ".json", ".yaml", ".yml"}
+    # Another program makes the Dockerfile of them.
+    | {".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".gotmpl", ".in", ".m4", ".erb", ".hbs", ".mustache"}
     | {".png", ".svg", ".jpg", ".txt", ".patch", ".orig", ".rej", ".bak"}
 )
 

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from rocmimg.lint.expand import Lookup, expand, unquote, uses
 from rocmimg.lint.syntax import Dockerfile, Instruction, Pair, Stage
@@ -36,6 +37,9 @@ class Variant:
 
     label: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+_SWITCHES: Final = ("0", "1", "true", "false", "on", "off", "yes", "no")
 
 
 @dataclass(slots=True)
@@ -114,6 +118,22 @@ class Scopes:
             for instruction in stage.instructions:
                 names.update(value.lower() for value in instruction.flag("from"))
         return names
+
+    def switched_off(self, stage: Stage) -> bool:
+        """A stage that ``FROM name_${SWITCH}`` takes only where a yes-or-no switch has not its default."""
+        if not stage.name or stage.name in self._statically_used():
+            return False
+        for later in self.dockerfile.stages[stage.index + 1 :]:
+            default = self._image(later, self.arguments)
+            if default is None or default == stage.name or default.lower() not in self._by_name:
+                continue
+            for use in uses(later.image):
+                value = self._global(use.name, self.arguments) or ""
+                if value.lower() in _SWITCHES and any(
+                    self._image(later, {**self.arguments, use.name: other}) == stage.name for other in _SWITCHES
+                ):
+                    return True
+        return False
 
     def _global(self, name: str, arguments: Mapping[str, str]) -> str | None:
         if name in arguments:

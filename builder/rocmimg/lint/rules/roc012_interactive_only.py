@@ -20,6 +20,11 @@ _FOR_PEOPLE: Final = frozenset(
 _SETTING: Final = re.compile(r"(?:^|\\n|\n)\s*(?:export\s+)?([A-Za-z_]\w*)=")
 
 
+def _adapted(text: str) -> set[str]:
+    """Variables that are given another value only where the session has brought one."""
+    return set(re.findall(r"\[\s*-n\s+\"?\$\{?(\w+)", text))
+
+
 def check(file: LintFile) -> Iterable[Hit]:
     final = file.final
     read = {word.value for _, command in file.commands(".", "source") for word in command.words[:1]}
@@ -31,7 +36,7 @@ def check(file: LintFile) -> Iterable[Hit]:
         if target is None:
             continue
         text = command.input or "\n".join(command.values())
-        names = [name for name in dict.fromkeys(_SETTING.findall(text)) if name not in _FOR_PEOPLE]
+        names = [name for name in dict.fromkeys(_SETTING.findall(text)) if name not in _FOR_PEOPLE | _adapted(text)]
         if final is not None:
             known = set.intersection(*(set(file.scopes.env(final, v)) for v in file.scopes.variants_of(final)))
             names = [name for name in names if name not in known]

@@ -88,6 +88,8 @@ def _out_of_scope(file: LintFile) -> Iterator[Hit]:
 
 def _dead(file: LintFile) -> Iterator[Hit]:
     """An ARG, or a pin in ENV, that nothing reads: its value changes nothing."""
+    if not file.dockerfile.stages:
+        return  # a part of a Dockerfile: what reads it stands in another
     count = _mentions(file)
     declared: dict[str, list[tuple[Instruction, int, int]]] = {}
     for instruction in file.dockerfile.instructions:

@@ -14,6 +14,7 @@ from rocmimg.lint.syntax import Stage
 _GFX: Final = re.compile(r"gfx[0-9a-f]{3,4}|mi\d{2,3}x?", re.IGNORECASE)
 _PIN: Final = re.compile(r"\w+_(COMMIT|BRANCH|REF|TAG|SHA|VERSION)(_DEFAULT)?")
 _EXPORT: Final = re.compile(r"export ([A-Za-z_]\w*)=")
+_SWITCHES: Final = frozenset({"0", "1", "true", "false", "on", "off", "yes", "no"})
 _COMMENT_REACH: Final = 4
 _SHARED: Final = 0.6
 _PAIR: Final = 2
@@ -60,7 +61,9 @@ def _stages(file: LintFile) -> Iterator[Hit]:
             others = ", ".join(s.name for s, _ in tables if s is not stage)
             state = "differs from" if name in table else "is not set as in"
             message = f"{name} of {stage.name} {state} its twin {others}, without a comment"
-            yield Hit(start=start, end=end, message=message)
+            # A part that one arch builds and another does not is often meant so.
+            switch = all((value or "0").strip("\"'").lower() in _SWITCHES for value in values)
+            yield Hit(start=start, end=end, message=message, level=Level.NOTE if switch else None)
 
 
 def _pins(file: LintFile) -> dict[str, tuple[set[str], int, int]]:

@@ -12,7 +12,7 @@ from rocmimg.lint.expand import Lookup
 from rocmimg.lint.images import Image
 from rocmimg.lint.installs import Requirement, pip_install
 from rocmimg.lint.model import Evidence, Hit, Level, Rule
-from rocmimg.lint.projects import GPU_BUILDS, GPU_SOURCES, NO_GPU_BUILDS
+from rocmimg.lint.projects import GPU_BUILDS, GPU_SOURCES, LISTED_BUILDS, NO_GPU_BUILDS
 from rocmimg.lint.shell import Command, Word
 from rocmimg.lint.tools import clone_folder
 
@@ -37,7 +37,9 @@ _MAKE_SWITCH: Final = re.compile(r"\w*(?:HIP|HIPBLAS|ROCM)\w*=(?:1|ON|on|yes|tru
 _KERNELS: Final = re.compile(r"HIP\w*(?::\w+)?=|(?:^|[\s-]D?)(?:USE|ENABLE|WITH|BUILD)_ROCM\w*(?::\w+)?=|hipcc")
 _BUILDER: Final = re.compile(r"hipcc|(amd)?clang|c?cmake|g?make$|python|pip|uv$|\$")
 _ENV_SWITCH: Final = frozenset({"CMAKE_ARGS", "CMAKE_FLAGS", "SKBUILD_CMAKE_ARGS"})
-_NATIVE: Final = re.compile(r"Kokkos_ARCH_\w+|AMREX_AMD_ARCH|-DHIP_ARCH|gfx", re.IGNORECASE)
+_NATIVE: Final = re.compile(
+    r"\w*_ARCH_\w+(?::\w+)?=(?:ON|1|TRUE|YES)|Kokkos_ARCH_\w+|AMREX_AMD_ARCH|-DHIP_ARCH|gfx", re.IGNORECASE
+)
 
 
 def _compiles(command: Command) -> bool:
@@ -109,7 +111,7 @@ def _project(file: LintFile, run: Run, command: Command) -> str:
     cwd = command.cwd or ""
     if "$" in cwd:
         cwd = file.resolve(run, Word(value=cwd, start=0, end=0, literal=False)) or cwd
-    parts = [part for part in cwd.lower().split("/") if part not in {"", "python", "src"}]
+    parts = [part for part in cwd.lower().split("/") if part not in {"", "python", "src", "build", ".."}]
     return parts[-1] if parts else ""
 
 
@@ -146,7 +148,7 @@ def _repository(need: Requirement) -> str:
 
 def _build(file: LintFile, run: Run, command: Command) -> tuple[str, Evidence] | None:
     project = _project(file, run, command)
-    if project in NO_GPU_BUILDS:
+    if project in NO_GPU_BUILDS | LISTED_BUILDS:
         return None
     if _switches(command, file.lookup(run)):
         # X_USE_ROCM of a tool for the host switches libraries on, no kernels.

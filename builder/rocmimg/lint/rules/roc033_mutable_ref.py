@@ -52,7 +52,8 @@ def _hit(file: LintFile, run: Run, command: Command, word: Word) -> Iterator[Hit
         if judged and (worst is None or judged[1] is Level.WARNING):
             worst = judged
     if worst:
-        yield Hit(start=word.start, end=word.end, message=worst[0], level=worst[1])
+        level = Level.NOTE if file.by_default(run, command) is False else worst[1]
+        yield Hit(start=word.start, end=word.end, message=worst[0], level=level)
 
 
 class _Sources:

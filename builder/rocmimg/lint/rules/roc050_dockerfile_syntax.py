@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Hit, Level, Rule
 
+_WHOLE: Final = re.compile(r"(.*\.)?(dockerfile|containerfile)", re.IGNORECASE)
 _SPACED: Final = re.compile(rb"<<-?[ \t]+[\"']?\w+[\"']?")
 
 
@@ -22,7 +24,10 @@ def check(file: LintFile) -> Iterable[Hit]:
             message = "BuildKit reads no here-document with a space behind `<<`: the lines below are instructions to it"
         yield Hit(start=first.start, end=first.end, message=message, more=tuple(problem.start for problem in more))
     if not file.dockerfile.problems and not file.dockerfile.stages:
-        yield Hit(start=0, end=0, message="there is no FROM: no image comes out of this file")
+        # Dockerfile.part and the like are put together by another program.
+        whole = _WHOLE.fullmatch(posixpath.basename(file.source.name)) is not None
+        message = "there is no FROM: no image comes out of this file"
+        yield Hit(start=0, end=0, message=message, level=None if whole else Level.NOTE)
 
 
 RULE: Final = Rule(

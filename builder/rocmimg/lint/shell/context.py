@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tree_sitter import Node
+
 from rocmimg.lint.shell.heredocs import Heredoc
 from rocmimg.lint.shell.model import Condition, Redirect
 
@@ -21,6 +23,8 @@ class Context:
     redirects: tuple[Redirect, ...] = ()
     tail: tuple[Redirect, ...] = ()
     """Redirects of the last command only: the grammar hangs those of ``a && b > f`` on the whole list."""
+    behind: tuple[Node, ...] = ()
+    """Words of the last command that stand behind a redirect: the grammar takes them for more targets of it."""
     piped: Heredoc | None = None
     """The here-document that the command before it in a pipeline copies to its input."""
     piped_text: str = ""

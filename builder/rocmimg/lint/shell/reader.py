@@ -83,6 +83,11 @@ def read(
     return script
 
 
+def _targets(node: Node) -> list[Node]:
+    """The target of a redirect, and the words behind it, which the grammar takes for more of them."""
+    return node.children_by_field_name("destination") if node.type == "file_redirect" else []
+
+
 def _decides(guard: Condition) -> bool:
     """Whether known values can ever tell what a condition comes to."""
     return guard.kind in {"test", "case"} or any(map(_decides, guard.parts))
@@ -130,6 +135,8 @@ class _Reader:
         self.depth += 1
         if context.tail and node.type not in {"list", "pipeline", "redirected_statement"}:
             context = replace(context, redirects=(*context.redirects, *context.tail), tail=())
+        if context.behind and node.type not in {"list", "pipeline", "redirected_statement", "command"}:
+            context = replace(context, behind=())
         if node.type == "declaration_command":
             exported = bool(node.children) and (node.children[0].text or b"") in {b"export", b"declare", b"typeset"}
             self._assignments(node, state, context, exported=exported)
@@ -143,11 +150,11 @@ class _Reader:
         left, right = node.named_children[0], node.named_children[-1]
         operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
         if operator == "&&":
-            before = replace(context, left=True, tail=())
+            before = replace(context, left=True, tail=(), behind=())
         elif is_no_op(right):
-            before = replace(context, lost=context.lost or "true", left=True, tail=())
+            before = replace(context, lost=context.lost or "true", left=True, tail=(), behind=())
         else:
-            before = replace(context, condition=True, left=True, tail=())
+            before = replace(context, condition=True, left=True, tail=(), behind=())
         self._node(left, state, before)
         if right is left:
             return
@@ -172,7 +179,7 @@ class _Reader:
         for index, child in enumerate(members):
             inner = replace(context, pipeline=number, position=index, piped=piped, piped_text=text)
             if index < len(members) - 1:
-                inner = replace(inner, tail=())
+                inner = replace(inner, tail=(), behind=())
                 if not state.pipefail:
                     inner = replace(inner, lost=context.lost or "pipe")
             before = len(self.script.commands)
@@ -190,18 +197,19 @@ class _Reader:
 
     def _redirected(self, node: Node, state: State, context: Context) -> None:
         redirects = (*context.tail, *self._redirects(node))
+        behind = (*(word for child in node.named_children for word in _targets(child)[1:]), *context.behind)
         for child in node.named_children:
             if child.type == "herestring_redirect":
                 self._substitutions(child, state, context)
             elif not child.type.endswith("_redirect"):
-                self._node(child, state, replace(context, tail=redirects))
+                self._node(child, state, replace(context, tail=redirects, behind=behind))
 
     def _redirects(self, node: Node) -> list[Redirect]:
         found: list[Redirect] = []
         for child in node.named_children:
-            if child.type == "file_redirect" and child.named_children:
+            if targets := _targets(child):
                 operator = next((part.type for part in child.children if not part.is_named), ">")
-                found.append(Redirect(operator=operator, target=self.words.word(child.named_children[-1])))
+                found.append(Redirect(operator=operator, target=self.words.word(targets[0])))
         return found
 
     def _branches(self, node: Node, state: State, context: Context) -> None:
@@ -269,6 +277,7 @@ class _Reader:
                     condition=True,
                     redirects=(),
                     tail=(),
+                    behind=(),
                     pipeline=0,
                     position=0,
                     piped=None,
@@ -295,6 +304,9 @@ class _Reader:
                 assignments.append(self.words.assignment(child, exported=True, guards=context.guards))
             elif child.type not in {"command_name", "file_redirect", "herestring_redirect"}:
                 nodes.append(child)
+            self._substitutions(child, state, context)
+        for child in context.behind:
+            nodes.append(child)
             self._substitutions(child, state, context)
 
         def lookup(variable: str) -> str | None:
