@@ -13,6 +13,7 @@ from checks.faults import FAULTS  # noqa: E402
 
 from rocmimg.checks.classes import CLASSES  # noqa: E402
 from rocmimg.checks.suites import listed  # noqa: E402
+from rocmimg.lint.rules import all_rules  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "failure-classes.md"
 HEAD = """\
@@ -47,7 +48,19 @@ def document() -> str:
     rest = "\n".join(f"| {info.id} | {info.tier} | {info.title} | {proof(info)} |" for info in plain)
     return (
         HEAD + "\n".join(rows) + "\n\n## Checks of the runtime contract, which no class is about\n\n"
-        "| check | tier | what it shows | proven by |\n|---|---|---|---|\n" + rest + "\n"
+        "| check | tier | what it shows | proven by |\n|---|---|---|---|\n" + rest + "\n" + lint_rules()
+    )
+
+
+def lint_rules() -> str:
+    """The rules of lint, by the class that they are about."""
+    rules = sorted(all_rules().values(), key=lambda r: (r.failure_class == "-", r.failure_class, r.id))
+    rows = [f"| {rule.failure_class} | {rule.id} | {rule.level.value} | {rule.title} |" for rule in rules]
+    return (
+        "\n## Rules of lint, by class\n\n"
+        "Caught in the Dockerfile's text ([lint](lint.md)); `rocmimg lint --explain RULE` has the case. Each has a\n"
+        "Dockerfile on which it fires and a corrected twin on which it is silent (tests/unit/lint). `-`: no class.\n\n"
+        "| class | rule | level | what it says |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 
 

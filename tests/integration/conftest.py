@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import SMALL_BASE, build_small_base
 
-from rocmimg.engine import BuildRequest, connect
+from rocmimg.engine import connect
 from rocmimg.engine.client import Engine
-from rocmimg.engine.reach import closure
 from rocmimg.errors import EngineError
-from rocmimg.plan import ContextFile
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "examples/lab/images.yaml"
-SMALL_BASE = "rocmimg-test/base:1"
-_TOOLS = "cat env grep ls mkdir rm sleep find true"
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +36,8 @@ def host_engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def small_base(host_engine: Engine) -> Iterator[str]:
-    """An image of a few of this machine's own programs: no registry, no package mirror."""
-    found = [Path(path) for tool in _TOOLS.split() if (path := shutil.which(tool))]
-    users = (
-        ContextFile(path="root/etc/passwd", data=b"root:x:0:0::/root:/bin/sh\n"),
-        ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
-    )
-    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run /etc/apt/apt.conf.d"]\n'
-    context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
-    host_engine.build(BuildRequest(dockerfile=text, context=context, tags=(SMALL_BASE,)), lambda _: None)
+    """The small image on the engine that is here."""
+    build_small_base(host_engine)
     yield SMALL_BASE
     host_engine.remove(SMALL_BASE, force=True)
 

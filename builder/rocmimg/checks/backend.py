@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
+
+from rocmimg.engine import ExecResult
 
 if TYPE_CHECKING:
     from rocmimg.engine import Container
@@ -20,8 +23,10 @@ _PLAIN: Final = re.compile(r"%s(?: +(?:%s|[\w./:=@+,-]+))*")
 class CommandStopped(AssertionError):
     """A command was ended from outside: it took too long, or wrote without end."""
 
-    def __init__(self, command: str, reason: str) -> None:
+    def __init__(self, command: str, reason: str, done: ExecResult) -> None:
         self.reason = reason
+        self.done = done
+        """What there is of it."""
         super().__init__(f"`{command[:200]}` {reason}")
 
 
@@ -58,10 +63,10 @@ class ContainerBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no t
         argv = _words(command, args) if plain else ["/bin/sh", "-c", line]
         done = self._container.exec(argv, timeout=self._timeout, **self._options)
         if done.timed_out:
-            raise CommandStopped(line, f"hangs: ended after {self._timeout:.0f} s")
+            raise CommandStopped(line, f"hangs: ended after {self._timeout:.0f} s", done)
         if done.flooded:
             limit = self._options["output_limit"] >> 20
-            raise CommandStopped(line, f"writes without end: ended after {limit} MiB")
+            raise CommandStopped(line, f"writes without end: ended after {limit} MiB", done)
         return self.result(done.exit_code, line.encode(), done.stdout, done.stderr)
 
 
@@ -74,3 +79,16 @@ def _words(command: str, args: tuple[str, ...]) -> list[str]:
 def host_of(container: Container, **options: Any) -> Host:
     """A container as testinfra sees it; ``options`` are those of :class:`ContainerBackend`."""
     return Host(ContainerBackend(container, **options))
+
+
+def outcome(host: Host, argv: Sequence[str]) -> ExecResult:
+    """Run one command; what became of it, also where a limit ended it."""
+    began = time.monotonic()
+    try:
+        done = host.run(" ".join(["%s"] * len(argv)), *argv)
+    except CommandStopped as stopped:
+        return stopped.done
+    seconds = time.monotonic() - began
+    return ExecResult(
+        exit_code=done.rc, stdout=done.stdout_bytes, stderr=done.stderr_bytes, timed_out=False, seconds=seconds
+    )

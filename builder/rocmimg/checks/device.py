@@ -1,6 +1,6 @@
 """The AMD GPUs of this machine: which there are, whose turn it is, and how a container gets one.
 
-The engine must run on this machine: its containers' devices are looked up here.
+For an engine on this machine, whose containers' devices are looked up here; see ``offered`` for others.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rocmimg.checks.job import Gpu
+from rocmimg.engine.cdi import names_for
 from rocmimg.engine.host import gpu_nodes, node_groups
 
 TOPOLOGY: Final = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -100,14 +101,29 @@ def describe(gpus: Sequence[Gpu]) -> str:
     return f"{number}{gpus[0].arch} {gpus[0].name}".strip()
 
 
-def container_options(gpus: Sequence[Gpu], kfd: Path = Path("/dev/kfd")) -> dict[str, Any]:
-    """What a container needs to use ``gpus``, as fields of ContainerSpec."""
+def container_options(
+    gpus: Sequence[Gpu], kfd: Path = Path("/dev/kfd"), cdi_folders: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a container needs to use ``gpus``, as fields of ContainerSpec.
+
+    They are asked for by CDI where the engine reads ``cdi_folders`` and AMD's container toolkit has described all of
+    them there, else by their device nodes.
+    """
     if not gpus:
         return {}
     nodes = (str(kfd), *(gpu.render for gpu in gpus))
+    names = names_for([gpu.render for gpu in gpus], cdi_folders)
+    return shared_options(
+        devices=() if names else nodes,
+        cdi=names,
+        group_add=tuple(node_groups(nodes)),
+    )
+
+
+def shared_options(**devices: Any) -> dict[str, Any]:
+    """What every container with GPUs gets, besides its ``devices``."""
     return {
-        "devices": nodes,
-        "group_add": tuple(node_groups(nodes)),
+        **devices,
         "ipc": "host",
         "shm_bytes": SHM_BYTES,
         "cap_add": ("SYS_PTRACE",),

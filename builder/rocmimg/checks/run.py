@@ -29,6 +29,7 @@ from rocmimg.checks.model import (
     file_name,
     result_from_json,
 )
+from rocmimg.checks.offered import ALL, Offered, offered
 from rocmimg.checks.pytest_process import STARTED, Progress, PytestProcess
 from rocmimg.checks.run_probe import exported, probe
 from rocmimg.checks.suites import command, own_folder, suite_digest
@@ -85,7 +86,8 @@ class Run:
         self._engine = engine
         self._options = options
         self._view = view
-        self._gpus = device.gpus()
+        self._gpus = () if engine.remote else device.gpus()
+        self._offered: Offered | None = None
         self._suites: set[PytestProcess] = set()
         self._folders: dict[str, Path | None] = {}
         self._lock = threading.Lock()
@@ -156,13 +158,16 @@ class Run:
 
     def _judge(self, subject: ImageUnderTest, blank: ImageResult, log: Path) -> ImageResult:
         expected = subject.expected
-        archs = expected.archs or tuple(dict.fromkeys(gpu.arch for gpu in self._gpus))
-        no_gpu = device.why_none(self._gpus, archs)
+        found = self._found(blank.image_id)
+        archs = expected.archs or tuple(dict.fromkeys(gpu.arch for gpu in found.gpus))
+        no_gpu = found.reason or device.why_none(found.gpus, archs)
+        # By CDI a remote engine gives all of them, so that all are taken.
+        count = len(found.gpus) if self._engine.remote else self._options.gpus
         with (
             tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
-            device.leased(self._gpus, archs, self._options.gpus) as gpus,
+            device.leased(found.gpus, archs, count) as gpus,
             self._suite(command(self._folders[expected.cell], Path(scratch) / "order.json"), log) as suite,
-            self._container(self._spec(blank.image_id, gpus)) as container,
+            self._container(self._spec(blank.image_id, gpus, found)) as container,
         ):
             answer, expected = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
             lines = Path(scratch) / "results.jsonl"
@@ -177,11 +182,23 @@ class Run:
                 coverage=coverage(answer.get("files", {}), expected.archs),
             )
 
-    def _spec(self, image_id: str, gpus: Sequence[Gpu]) -> ContainerSpec:
-        memory = self._engine.info.memory_bytes * 3 // 4 // self._options.jobs
-        return ContainerSpec(
-            image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **device.container_options(gpus)
-        )
+    def _found(self, image_id: str) -> Offered:
+        """The GPUs that containers can get: this machine's, or those of the engine's machine."""
+        if not self._engine.remote:
+            return Offered(gpus=self._gpus)
+        with self._lock:
+            if self._offered is None:
+                self._offered = offered(self._engine, image_id)
+            return self._offered
+
+    def _spec(self, image_id: str, gpus: Sequence[Gpu], found: Offered) -> ContainerSpec:
+        info = self._engine.info
+        memory = info.memory_bytes * 3 // 4 // self._options.jobs
+        if self._engine.remote:
+            options = device.shared_options(cdi=(ALL,), group_add=found.groups) if gpus else {}
+        else:
+            options = device.container_options(gpus, cdi_folders=info.cdi_folders)
+        return ContainerSpec(image=image_id, memory_bytes=memory or None, pids_limit=_PIDS, **options)
 
     @contextlib.contextmanager
     def _container(self, spec: ContainerSpec) -> Iterator[Container | None]:
@@ -227,7 +244,8 @@ class Run:
             arch = archs[0] if len(archs) == 1 else "all" if archs else ""
             expect = expect.model_copy(update={"archs": archs, "arch": arch, "archs_from": "its own code"})
         if gpu and gpu.arch not in expect.archs:
-            gpu, no_gpu = None, device.why_none(self._gpus, expect.archs) or "no AMD GPU of these architectures"
+            no_gpu = device.why_none((gpu,), expect.archs)
+            gpu = None
         detail = self._engine.image(image_id)
         names = self._options.contracts.get(expect.cell, ())
         order = CheckJob(

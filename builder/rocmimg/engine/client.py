@@ -80,6 +80,11 @@ class Engine:
         """Where it was reached, as DOCKER_HOST would say it."""
         return self._api.endpoint.url
 
+    @property
+    def remote(self) -> bool:
+        """Whether it may run on another machine, so that nothing here says anything of it."""
+        return not self.url.startswith("unix://")
+
     @cached_property
     def info(self) -> EngineInfo:
         """Asked once, on first use."""
@@ -93,6 +98,10 @@ class Engine:
             root_dir=str(said.get("DockerRootDir", "")),
             memory_bytes=int(said.get("MemTotal", 0)),
             url=self._api.endpoint.url,
+            cdi_folders=tuple(said.get("CDISpecDirs") or ()),
+            cdi_devices=tuple(
+                str(one["ID"]) for one in said.get("DiscoveredDevices") or () if one.get("Source") == "cdi"
+            ),
         )
 
     def images(self) -> list[ImageInfo]:

@@ -191,6 +191,7 @@ def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
         "ReadonlyRootfs": spec.read_only,
         "Tmpfs": dict(spec.tmpfs),
         "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
+        "DeviceRequests": [{"Driver": "cdi", "DeviceIDs": list(spec.cdi)}] if spec.cdi else [],
         "GroupAdd": [str(gid) for gid in spec.group_add],
         "CapAdd": list(spec.cap_add),
         "SecurityOpt": list(spec.security_opt),

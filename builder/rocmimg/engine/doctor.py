@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rocmimg.engine import BuildRequest, ContainerSpec, connect
+from rocmimg.engine.cdi import KIND, specified
 from rocmimg.engine.host import gpu_nodes, missing_groups, node_groups
 from rocmimg.engine.reach import closure, reach
 from rocmimg.errors import ConfigError, DiskFullError, EngineError, NetworkError, RocmimgError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rocmimg.engine.client import Engine
 
@@ -65,7 +66,8 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Every check in turn; one that needs what another found missing is "not run"."""
-    remote = ""
+    remote: tuple[Finding, ...] = ()
+    cdi: tuple[str, ...] = ()
     try:
         engine = connect()
     except (EngineError, ConfigError) as error:
@@ -81,13 +83,12 @@ def examine() -> Iterator[Finding]:
     else:
         with engine:
             yield from _engine(engine)
-            if not engine.url.startswith("unix://"):
-                remote = f"the engine is remote ({engine.url}): what this machine has says nothing"
+            remote = _remote_devices(engine) if engine.remote else ()
+            cdi = () if engine.remote else _cdi(engine)
     if remote:
-        yield Finding(id="gpu", status="not run", detail=remote)
-        yield Finding(id="groups", status="not run", detail=remote)
+        yield from remote
     else:
-        yield _devices()
+        yield _devices(cdi)
         yield _groups()
     yield _mmdebstrap()
 
@@ -186,7 +187,7 @@ def _network(engine: Engine) -> Iterator[Finding]:
 
 def _disk(engine: Engine) -> Finding:
     root = engine.info.root_dir
-    if not engine.url.startswith("unix://"):
+    if engine.remote:
         return Finding(id="disk", status="not run", detail="the engine is remote")
     if not Path(root).is_dir():
         return Finding(id="disk", status="not run", detail=f"{root or 'its data'} is not on this machine")
@@ -202,10 +203,32 @@ def _disk(engine: Engine) -> Finding:
     return Finding(id="disk", status="ok", detail=detail)
 
 
-def _devices() -> Finding:
+def _remote_devices(engine: Engine) -> tuple[Finding, ...]:
+    """What a remote engine says of its GPUs; nothing of this machine's."""
+    remote = f"the engine is remote ({engine.url})"
+    try:
+        offered = [name for name in engine.info.cdi_devices if name.startswith(f"{KIND}=")]
+    except RocmimgError:
+        offered = []
+    gpu = Finding(id="gpu", status="ok", detail=f"the engine gives them by CDI: {' '.join(offered)}")
+    if not offered:
+        gpu = Finding(id="gpu", status="not run", detail=f"{remote}, and says of no {KIND}")
+    return gpu, Finding(id="groups", status="not run", detail=remote)
+
+
+def _cdi(engine: Engine) -> tuple[str, ...]:
+    """The names by which an engine on this machine gives GPUs to containers."""
+    try:
+        return tuple(sorted(specified(engine.info.cdi_folders).values()))
+    except RocmimgError:
+        return ()
+
+
+def _devices(cdi: Sequence[str]) -> Finding:
     nodes = gpu_nodes()
     if "/dev/kfd" in nodes and len(nodes) > 1:
-        return Finding(id="gpu", status="ok", detail=" ".join(nodes))
+        how = f"; containers get them by CDI: {' '.join(cdi)}" if cdi else ""
+        return Finding(id="gpu", status="ok", detail=" ".join(nodes) + how)
     if not nodes:
         return Finding(
             id="gpu",

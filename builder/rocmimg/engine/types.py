@@ -32,6 +32,10 @@ class EngineInfo:
     memory_bytes: int
     url: str
     """Where it was reached, as DOCKER_HOST would say it."""
+    cdi_folders: tuple[str, ...] = ()
+    """Where it reads specifications of devices, on its own machine; empty where it knows nothing of CDI."""
+    cdi_devices: tuple[str, ...] = ()
+    """Devices that it has found there, for instance ``amd.com/gpu=0``; Docker tells them from 28.2 on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,8 @@ class ContainerSpec:
     ipc: Literal["private", "host"] | None = None
     devices: tuple[str, ...] = ()
     """Paths on the engine's machine, the same inside; a folder stands for all devices in it."""
+    cdi: tuple[str, ...] = ()
+    """Devices by the names of the Container Device Interface, for instance ``amd.com/gpu=0``."""
     group_add: tuple[int, ...] = ()
     """On podman a command that is run with a ``user`` of its own does not get them."""
     cap_add: tuple[str, ...] = ()

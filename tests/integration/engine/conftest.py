@@ -1,8 +1,8 @@
-"""Real engines. ROCMIMG_TEST_ENGINES picks: ``default`` (the one that ``connect`` finds), ``docker28``,
-``docker28-containerd``, ``podman`` (the host's), ``podman5``, a comma-separated list of them, or ``all``.
+"""Real engines. ROCMIMG_TEST_ENGINES picks: ``default`` (the one that ``connect`` finds), ``docker20``, ``docker28``,
+``docker28-containerd``, ``podman4``, ``podman5``, a comma-separated list of them, or ``all``.
 
-All but the default are started here, in namespaces of their own, as root. Docker 28 and podman 5 come from Debian
-testing, unpacked once with mmdebstrap below $XDG_CACHE_HOME/rocmimg/engines.
+All but the default are started here, in namespaces of their own, as root: Docker 20.10 and podman 4.3 of Debian 12,
+Docker 28 and podman 5 of Debian testing, unpacked once with mmdebstrap below $XDG_CACHE_HOME/rocmimg/engines.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ from rocmimg.errors import EngineError
 
 HERE = Path(__file__).parent
 EXTRA = {
-    "docker28": ("docker",),
-    "docker28-containerd": ("docker", "--feature", "containerd-snapshotter=true"),
-    "podman": ("podman",),
-    "podman5": ("podman",),
+    "docker20": ("docker20", "docker"),
+    "docker28": ("docker28", "docker"),
+    "docker28-containerd": ("docker28", "docker", "--feature", "containerd-snapshotter=true"),
+    "podman4": ("podman4", "podman"),
+    "podman5": ("podman5", "podman"),
 }
-PACKAGES = {
-    "docker": "docker.io,iptables,mount,iproute2",
-    "podman5": "podman,runc,mount,iproute2",
+"""Name -> where it is unpacked, its kind, arguments of its daemon."""
+UNPACKED = {
+    "docker20": ("bookworm", "docker.io,iptables,mount,iproute2"),
+    "docker28": ("testing", "docker.io,iptables,mount,iproute2"),
+    "podman4": ("bookworm", "podman,runc,mount,iproute2"),
+    "podman5": ("testing", "podman,runc,mount,iproute2"),
 }
-"""What an unpacked engine is made of, by the name or the kind."""
+"""Name -> Debian's suite and packages."""
 BASE = "rocmimg-engine-test:base"
 TOOLS = (
     "bash cat chmod cp date dd df getent grep head id ls mkdir mv printf ps rm setsid sleep tail timeout touch tr wc"
@@ -110,22 +114,24 @@ LABEL kind=base
 
 
 @contextlib.contextmanager
-def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started]:
-    """Start one of EXTRA; ``data_size`` puts its data on a file system of that size."""
-    kind, *arguments = EXTRA[name]
+def isolated(name: str, state: Path, *options: str, data_size: str = "") -> Iterator[Started]:
+    """Start one of EXTRA; ``data_size`` puts its data on a file system of that size.
+
+    In further ``options`` of its daemon ``{state}`` is a path that names the folder ``state`` inside and outside.
+    """
+    folder, kind, *arguments = EXTRA[name]
     if os.geteuid() != 0:
         pytest.skip(f"{name} is started here, which needs root")
-    if name == "podman" and not shutil.which("podman"):
-        pytest.skip("no podman here")
-    root = Path("-") if name == "podman" else unpacked(name if name in PACKAGES else kind)
+    root = unpacked(folder)
     if data_size:
         (state / "data.size").write_text(data_size)
     # The socket's path has to stay short.
     short = Path("/tmp", f"rocmimg-test-{uuid.uuid4().hex[:12]}")
     short.symlink_to(state)
     log = state / "engine.log"
+    given = [option.format(state=short) for option in options]
     with log.open("wb") as output:
-        command = [HERE / "isolated-engine.sh", kind, short, root, *arguments]
+        command = [HERE / "isolated-engine.sh", kind, short, root, *arguments, *given]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         url = f"unix://{short}/engine.sock"
@@ -148,9 +154,10 @@ def isolated(name: str, state: Path, *, data_size: str = "") -> Iterator[Started
 
 
 def unpacked(name: str) -> Path:
-    """Debian testing with that engine, unpacked once."""
+    """A Debian with that engine, unpacked once."""
+    suite, packages = UNPACKED[name]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rocmimg", "engines")
-    root = cache / f"debian-testing-{name}"
+    root = cache / f"debian-{suite}-{name}"
     if not root.is_dir():
         if not shutil.which("mmdebstrap"):
             pytest.skip(f"{name} is unpacked with mmdebstrap, which is not here")
@@ -164,8 +171,8 @@ def unpacked(name: str) -> Path:
                 '--aptopt=Acquire::Check-Valid-Until "false"',
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/man/*",
-                f"--include={PACKAGES[name]}",
-                "testing",
+                f"--include={packages}",
+                suite,
                 partial,
             ],
             check=True,

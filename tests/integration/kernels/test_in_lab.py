@@ -5,12 +5,14 @@ import os
 import secrets
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from checks.faults import Fault
 
+from rocmimg.checks.backend import host_of
 from rocmimg.checks.job import Gpu
 from rocmimg.checks.kernels.compile import FOLDER, INSIDE, compile_hip, prepare
 from rocmimg.checks.kernels.manifest import load_manifest
@@ -125,6 +127,7 @@ def proof(lab, host_engine, attempts, tmp_path):
     with host_engine.run(ContainerSpec(image=lab["lab-gfx942"])) as container:
         image = SimpleNamespace(
             container=container,
+            host=partial(host_of, container),
             expect=SimpleNamespace(python="python3", archs=("gfx942",), cell="lab-gfx942"),
             gpu=Gpu(index=0, arch="gfx942", render="/dev/dri/renderD128"),
             folder=tmp_path,

@@ -53,13 +53,14 @@ def running(
     storage: Path | None = None,
     delete: bool = True,
     inside: Sequence[str] = (),
+    port: int = 0,
 ) -> Iterator[str]:
     """Start a registry; its host and port. ``inside`` is a command's beginning that puts it into another network."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("Debian's docker-registry is not installed")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     config: dict[str, object] = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": True}},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rocmimg.checks.backend import CommandStopped, host_of
+from rocmimg.checks.backend import CommandStopped, host_of, outcome
 from rocmimg.engine.types import ExecResult
 
 
@@ -49,3 +49,17 @@ def test_options_reach_the_container():
     container = Container(stdout=b"app")
     assert host_of(container, user="0", env={"A": "1"}, stdin=b"x").run("id -un").stdout == "app"
     assert container.asked[0][2] == {"user": "0", "env": {"A": "1"}, "stdin": b"x"}
+
+
+@pytest.mark.parametrize("ended", ["timed_out", "flooded"])
+def test_the_outcome_of_a_stopped_command_has_what_it_wrote(ended):
+    host = host_of(Container(stdout=b"so far", exit_code=137, **{ended: True}), output_limit=1 << 20)
+    done = outcome(host, ["kernel", "%s 100% {} \\n"])
+    assert (getattr(done, ended), done.stdout, done.exit_code) == (True, b"so far", 137)
+
+
+def test_the_outcome_of_a_command_that_ends():
+    container = Container(stdout=b"out", stderr=b"err", exit_code=3)
+    done = outcome(host_of(container), ["a b", "%s"])
+    assert (done.exit_code, done.stdout, done.stderr, done.timed_out) == (3, b"out", b"err", False)
+    assert container.asked[0][0] == ["a b", "%s"]

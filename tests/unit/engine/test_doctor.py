@@ -20,8 +20,13 @@ class Engine:
     def __init__(self, **said: Exception) -> None:
         self.said = said
         self.info = SimpleNamespace(
-            kind="docker", version="1", api_version="1.41", storage_driver="overlay2", root_dir="/none", url=self.url
-        )
+            kind="docker", version="1", api_version="1.41", storage_driver="overlay2", root_dir="/none", url=self.url,
+            cdi_folders=(), cdi_devices=(),
+        )  # fmt: skip
+
+    @property
+    def remote(self) -> bool:
+        return not self.url.startswith("unix://")
 
     def build(self, *_: object) -> None:
         if "build" in self.said:
@@ -76,3 +81,13 @@ def test_of_a_remote_engine_nothing_is_said_from_this_machine(monkeypatch: pytes
     for name in ("disk", "gpu", "groups"):
         assert said[name].status == "not run"
         assert "remote" in said[name].detail
+
+
+def test_of_a_remote_engine_the_gpus_are_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(run=EngineError("x"))
+    engine.url = "tcp://10.0.0.1:2376"
+    engine.info.cdi_devices = ("example.com/nic=0", "amd.com/gpu=0", "amd.com/gpu=all")
+    said = found(engine, monkeypatch)
+    assert said["gpu"].status == "ok"
+    assert said["gpu"].detail == "the engine gives them by CDI: amd.com/gpu=0 amd.com/gpu=all"
+    assert said["groups"].status == "not run"

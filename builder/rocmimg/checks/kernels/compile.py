@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg.checks.backend import host_of, outcome
 from rocmimg.checks.kernels.cases import CASES, Case
 from rocmimg.checks.kernels.examine import ISAS, Attempt, Product, examine
 from rocmimg.engine.context import ContextFile
@@ -20,6 +21,8 @@ INSIDE: Final = f"{FOLDER}/inside"
 """The folder of scripts, which Python runs with a script's name as the first argument."""
 LIMIT_S: Final = 180.0
 """For one run of a compiler."""
+OUTPUT_LIMIT: Final = 64 << 20
+"""Bytes that one command may write."""
 _LAST: Final = 1500
 _HIPCC: Final = ("-O3", "--offload-device-only", "--no-gpu-bundle-output", "-Wno-unused-command-line-argument")
 # hipcc's own LLVM comes first; Debian keeps its tools beside clang, ROCm below /opt/rocm.
@@ -35,7 +38,7 @@ def prepare(container: Container) -> None:
     """Put the sources and scripts into the container. Raises EngineError."""
     inside = resources.files("rocmimg.checks.kernels.inside")
     # The image's user makes the folder, so that the compilers, who are that user, may write into it.
-    container.exec(["mkdir", "-p", FOLDER], timeout=LIMIT_S)
+    _run(container, ["mkdir", "-p", FOLDER])
     files = [(f"inside/{file.name}", file) for file in inside.iterdir() if file.name.endswith(".py")]
     files += [(f"{name}.hip", inside / "hip" / f"{name}.hip") for name in CASES]
     container.put(FOLDER, [ContextFile(path=name, data=source.read_bytes()) for name, source in files])
@@ -43,9 +46,9 @@ def prepare(container: Container) -> None:
 
 def compile_hip(container: Container, archs: Sequence[str]) -> Iterator[Attempt]:
     """Every kernel for every architecture with the image's hipcc. Raises EngineError."""
-    found = container.exec(["/bin/sh", "-c", _FIND], timeout=LIMIT_S).stdout.decode().splitlines()
+    found = _run(container, ["/bin/sh", "-c", _FIND]).stdout.decode().splitlines()
     hipcc, objdump = [*found, "", ""][:2]
-    version = container.exec([hipcc, "--version"], timeout=LIMIT_S) if hipcc else None
+    version = _run(container, [hipcc, "--version"]) if hipcc else None
     compiler = version.stdout.decode().partition("\n")[0] if version else ""
     for arch in archs:
         for case in CASES.values():
@@ -60,12 +63,10 @@ def compile_hip(container: Container, archs: Sequence[str]) -> Iterator[Attempt]
 
 def _hipcc(container: Container, case: Case, arch: str, hipcc: str, objdump: str, compiler: str) -> Attempt:
     code = f"{FOLDER}/hip-{arch}-{case.name}.hsaco"
-    done = container.exec(
-        [hipcc, *_HIPCC, f"--offload-arch={arch}", f"{FOLDER}/{case.name}.hip", "-o", code], timeout=LIMIT_S
-    )
+    done = _run(container, [hipcc, *_HIPCC, f"--offload-arch={arch}", f"{FOLDER}/{case.name}.hip", "-o", code])
     if done.timed_out or done.exit_code:
         return _failed("hip", case, arch, "hipcc", done)
-    listing = container.exec([objdump, "--disassemble", f"--mcpu={arch}", code], timeout=LIMIT_S) if objdump else None
+    listing = _run(container, [objdump, "--disassemble", f"--mcpu={arch}", code]) if objdump else None
     return examine(
         Product(
             language="hip",
@@ -88,12 +89,9 @@ def compile_triton(container: Container, archs: Sequence[str], python: str) -> I
             continue
         out = f"{FOLDER}/triton-{arch}"
         target = f"hip:{arch}:{ISAS[arch].wavefront}"
-        done = container.exec(
-            [python, INSIDE, "triton_aot", "--target", target, "--out", out],
-            # A cache of its own: neither does an old entry stand in for the compiler, nor does the image change.
-            env={"TRITON_CACHE_DIR": f"{FOLDER}/cache"},
-            timeout=LIMIT_S,
-        )
+        # A cache of its own: neither does an old entry stand in for the compiler, nor does the image change.
+        cache = {"TRITON_CACHE_DIR": f"{FOLDER}/cache"}
+        done = _run(container, [python, INSIDE, "triton_aot", "--target", target, "--out", out], cache)
         events = [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
         unavailable = next((e["reason"] for e in events if e["event"] == "unavailable"), "")
         results = {e["id"]: e for e in events if e["event"] == "result"}
@@ -141,7 +139,10 @@ def _failed(language: Language, case: Case, arch: str, compiler: str, done: Exec
     return Attempt(language=language, case=case, arch=arch, problem=problem, output=output)
 
 
+def _run(container: Container, argv: Sequence[str], env: Mapping[str, str] | None = None) -> ExecResult:
+    return outcome(host_of(container, timeout=LIMIT_S, output_limit=OUTPUT_LIMIT, env=env), argv)
+
+
 def _read(container: Container, path: str) -> bytes:
-    for _, content in container.archive(path):
-        return content.read()
-    return b""
+    content: bytes = host_of(container, timeout=LIMIT_S, output_limit=OUTPUT_LIMIT).file(path).content
+    return content

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from rocmimg.checks.api import not_applicable
+from rocmimg.checks.backend import outcome
 from rocmimg.checks.kernels import compile as compilers
 from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.pack import write_pack
@@ -95,10 +96,13 @@ class KernelSession:
     @cached_property
     def evidence(self) -> dict[str, str]:
         """What the machine says after a hang or a crash."""
-        return collect(lambda argv: self._image.container.exec(argv, timeout=_TOOL_LIMIT_S))
+        return collect(partial(self._run, timeout=_TOOL_LIMIT_S))
 
     def _execute(self, argv: Sequence[str]) -> ExecResult:
-        return self._image.container.exec(argv, timeout=RUN_LIMIT_S)
+        return self._run(argv, timeout=RUN_LIMIT_S)
+
+    def _run(self, argv: Sequence[str], timeout: float) -> ExecResult:
+        return outcome(self._image.host(timeout=timeout, output_limit=compilers.OUTPUT_LIMIT), argv)
 
 
 @cache

@@ -1,0 +1,226 @@
+"""The whole way of a release on each engine, with the command line as people use it: one test a step.
+
+It walks where ROCMIMG_TEST_ENGINES names engines; docs/engine.md has the table of what it said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release.registries import running
+from small import SMALL_BASE, build_small_base
+
+from rocmimg.engine import ContainerSpec
+from rocmimg.engine.client import Engine
+from rocmimg.errors import GateRefused
+
+from .conftest import Started
+
+PORT = 5987
+CELLS = ("app-gfx942", "app-gfx950")
+MATRIX = """
+defaults:
+  registry: {host}
+  version: v1
+  tags: ["{{version}}-{{target}}-{{alias}}"]
+  aliases: ["{{target}}-{{alias}}-latest"]
+  release: {{required_tiers: [image, import]}}
+  checks:
+    waivers: [{{check: interpreter, reason: the small image has no Python, until: 2099-12-31}}]
+targets:
+  app:
+    gpu_archs: [gfx942, gfx950]
+    base: {base}
+    image: rocmimg-test/app
+    components: {{part: {{}}, other: {{}}}}
+    command: [ls]
+  onapp: {{gpu_archs: [gfx942], base: {{cell: app}}, image: rocmimg-test/onapp, command: [ls]}}
+  bad: {{gpu_archs: [gfx942], base: {base}, image: rocmimg-test/bad, components: {{broken: {{}}}}}}
+  slow: {{gpu_archs: [gfx942, gfx950], base: {base}, image: rocmimg-test/slow, components: {{slow: {{}}}}}}
+"""
+STAGE = """\
+{{% extends "components/component.j2" %}}
+{{% block build %}}
+RUN mkdir /made && echo {text} > /made/{name}
+{{% endblock %}}
+{{% block install %}}
+RUN --mount=type=bind,from={name},source=/made,target=/seen cat /seen/{name} > /{name}
+{{% endblock %}}
+"""
+
+
+@dataclass
+class Way:
+    """A project, an engine, and a registry beside it."""
+
+    started: Started
+    engine: Engine
+    folder: Path
+    host: str
+    first: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [*self.started.inside(), sys.executable, "-m", "rocmimg", *words]
+        env = os.environ | {"DOCKER_HOST": self.started.url, "ROCMIMG_CACHE": str(self.folder / "cache")}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *words: str, code: int = 0) -> Any:
+        with self.start(*words, "--json") as process:
+            try:
+                out, err = process.communicate(timeout=300)
+            except BaseException:
+                process.kill()
+                raise
+        assert process.returncode == code, out + err
+        assert "Traceback" not in err
+        return json.loads(out)
+
+    def part(self, name: str, text: str) -> None:
+        """A component of the shape of production: a stage whose result the final one mounts."""
+        self.recipe(name, STAGE.format(name=name, text=text))
+
+    def recipe(self, name: str, text: str) -> None:
+        folder = self.folder / "templates/components"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(json.dumps({"description": name, "sources": ["none"]}))
+        (folder / f"{name}.j2").write_text(text)
+
+    def plain(self, name: str, step: str) -> None:
+        start = '{% extends "components/component.j2" %}{% block stage %}{% endblock %}{% block install %}\n'
+        self.recipe(name, f"{start}RUN {step}\n{{% endblock %}}\n")
+
+    def read(self, cell: str, *files: str, target: str = "app") -> str:
+        (ref,) = [tag for image in self.engine.images() for tag in image.tags
+                  if tag.endswith(f":v1-{target}-{cell}")]  # fmt: skip
+        with self.engine.run(ContainerSpec(image=ref)) as container:
+            return container.exec(["cat", *files], timeout=60).stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+    if "ROCMIMG_TEST_ENGINES" not in os.environ:
+        pytest.skip("the whole way is walked on request: ROCMIMG_TEST_ENGINES=all")
+    build_small_base(engine)
+    folder = tmp_path_factory.mktemp("way")
+    registry = folder / "registry"
+    with running(registry, inside=started.inside(), port=PORT if started.pid else 0) as host:
+        made = Way(started, engine, folder, host)
+        (folder / "images.yaml").write_text(MATRIX.format(host=host, base=SMALL_BASE))
+        made.part("part", "first")
+        made.part("other", "other")
+        made.plain("broken", "echo the reason >&2 && exit 7")
+        made.plain("slow", "sleep 619")
+        yield made
+        for image in engine.images():
+            for name in (*image.tags, *image.digests):
+                if "rocmimg-test/" in name:
+                    engine.remove(name, force=True)
+
+
+def test_doctor(way: Way) -> None:
+    with way.start("doctor", "--json") as process:
+        out, _ = process.communicate(timeout=300)
+    found = {one["id"]: one for one in json.loads(out)}
+    assert [found[name]["status"] for name in ("engine", "api", "build", "container")] == ["ok"] * 4, found
+
+
+def test_build_from_nothing(way: Way) -> None:
+    rows = way.run("build", "--target", "app")
+    assert [(row["id"], row["status"]) for row in rows] == [(cell, "built") for cell in CELLS]
+    way.first = {row["id"]: row["image_id"] for row in rows}
+    assert way.read("mi30x", "/part", "/other") == "first\nother\n"
+
+
+def test_second_build(way: Way) -> None:
+    rows = way.run("build", "--target", "app")
+    assert [(row["status"], row["image_id"]) for row in rows] == [("up-to-date", way.first[cell]) for cell in CELLS]
+    forced = way.run("build", "--target", "app", "--force")
+    assert {row["status"] for row in forced} == {"built"}
+    assert all(row["cached_steps"] for row in forced)
+
+
+def test_failing_step(way: Way) -> None:
+    rows = {row["id"]: row for row in way.run("build", "--target", "bad", code=7)}
+    assert rows["bad-gfx942"]["status"] == "failed"
+    said = json.dumps(rows["bad-gfx942"])
+    assert "exit code 7" in said
+    assert "the reason" in said
+
+
+def test_changed_build(way: Way) -> None:
+    for text in ("second", "first", "third"):
+        way.part("part", text)
+        way.run("build", "--target", "app")
+        assert way.read("mi30x", "/part", "/other") == f"{text}\nother\n"
+
+
+def test_ctrl_c_with_two_cells(way: Way) -> None:
+    with way.start("build", "--target", "slow") as process:
+        log = way.folder / "build/logs"
+        deadline = time.monotonic() + 120
+        while sum("sleep 619" in file.read_text() for file in log.glob("slow-*.log")) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    rows = json.loads((way.folder / "build/report.json").read_text())
+    assert {row["status"] for row in rows} == {"cancelled"}
+    assert way.engine.images(), "the engine lives"
+
+
+def test_cell_on_cell(way: Way) -> None:
+    rows = {row["id"]: row["status"] for row in way.run("build", "--target", "onapp")}
+    assert rows == {"app-gfx942": "up-to-date", "onapp-gfx942": "built"}
+    way.part("other", "changed below")
+    rows = {row["id"]: row["status"] for row in way.run("build", "--target", "onapp")}
+    assert rows == {"app-gfx942": "built", "onapp-gfx942": "built"}
+    assert way.read("mi30x", "/other", target="onapp") == "changed below\n"
+    way.run("build", "--target", "app")
+
+
+def test_test(way: Way) -> None:
+    rows = way.run("test", "--target", "app", "--tier", "image", "--tier", "import")
+    failed = {check["id"]: check["reason"] for row in rows for check in row["checks"] if check["status"] == "failed"}
+    assert failed == {}
+    assert [row["status"] for row in rows] == ["passed"] * 2
+
+
+def test_push(way: Way) -> None:
+    rows = way.run("push", "--candidate", "--target", "app")
+    assert {row["id"]: row["attached"] for row in rows} == {cell: ["provenance", "results"] for cell in CELLS}
+
+
+def test_gate(way: Way) -> None:
+    with way.start("promote", "--target", "app", "--set", "release.required_tiers=[image, gpu]") as process:
+        _, err = process.communicate(timeout=300)
+    assert process.returncode == GateRefused.exit_code, err
+    assert "gpu" in err
+
+
+def test_promote(way: Way) -> None:
+    assert len(way.run("promote", "--target", "app")) == len(CELLS)
+
+
+def test_rollback(way: Way) -> None:
+    way.part("part", "worse")
+    options = ("--set", "version=v2")
+    way.run("build", "--target", "app", *options)
+    way.run("test", "--target", "app", "--tier", "image", "--tier", "import", *options)
+    way.run("push", "--candidate", "--target", "app", *options)
+    promoted = way.run("promote", "--target", "app", *options)
+    back = way.run("rollback", "--target", "app", *options)
+    assert {row["from"] for row in back} == {row["digest"] for row in promoted}
+    assert {row["to"] for row in back}.isdisjoint({row["digest"] for row in promoted})
