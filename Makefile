@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real
 
+# Images for CI often set it: each process would then compile this project's modules, and pytest its tests, again.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 LOCK = mkdir -p build && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,6 +1,7 @@
 """The rooms of docs/architecture.md: who imports whom, and who knows docker-py."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ ROOMS = {
 }
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Dotted names of all that a file imports, wherever in it."""
     found = set()

@@ -54,7 +54,8 @@ JOB = {
 def ask(interpreter, work, **wanted):
     """The answer of the probe, started as in an image; the walk over this machine's own files is left out."""
     argv = command(interpreter, "mark", {**JOB, "interpreter": interpreter, "workdir": str(work), **wanted})
-    env = {**os.environ, "PATH": f"{Path(interpreter).parent}:/usr/bin:/bin"}
+    # What this machine's user has in a login shell is asked for too, and may take seconds.
+    env = {**os.environ, "PATH": f"{Path(interpreter).parent}:/usr/bin:/bin", "HOME": str(work)}
     done = subprocess.run(argv, cwd=work, capture_output=True, check=True, stdin=subprocess.DEVNULL, env=env)
     return answer_of(done.stdout, "mark")
 

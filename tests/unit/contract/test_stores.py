@@ -222,14 +222,15 @@ def test_only_what_is_shipped_is_read(tmp_path):
 
 def test_an_archive_that_unpacks_without_end_is_read_up_to_a_size(tmp_path, monkeypatch):
     wheel, sdist = tmp_path / "aiter-1-py3-none-any.whl", tmp_path / "aiter-1.tar.gz"
-    bomb = write(tmp_path / "bomb", {"a.py": "#" * (32 << 20)}) / "a.py"
+    monkeypatch.setattr(stores, "_LARGEST", 64 << 10)
+    bomb = write(tmp_path / "bomb", {"a.py": "#" * (1 << 20)}) / "a.py"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(bomb, "aiter/a.py")
     with tarfile.open(sdist, "w:gz") as archive:
         archive.add(bomb, "aiter-1/aiter/a.py")
     for store in (stores.WheelStore(wheel, "aiter"), stores.SdistStore(sdist, "aiter")):
         ((_, content),) = store.read(["aiter/a.py"])
-        assert len(content) == 4 << 20
-    monkeypatch.setattr(stores, "_UNPACKED", 16 << 20)
+        assert len(content) == 64 << 10
+    monkeypatch.setattr(stores, "_UNPACKED", 512 << 10)
     with pytest.raises(SourceError, match="is not read to its end; it unpacks to more than"):
         stores.SdistStore(sdist, "aiter")

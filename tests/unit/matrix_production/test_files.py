@@ -35,7 +35,7 @@ Requires-Dist: triton==3.5.1 is only text here.
 
 def run(program, *arguments, path, cwd=None, **env):
     return subprocess.run(
-        [sys.executable, FILES / program, *arguments],
+        [sys.executable, "-S", FILES / program, *arguments],
         env={"PYTHONPATH": str(path), "PATH": "/usr/bin:/bin", **env},
         cwd=cwd,
         capture_output=True,

@@ -28,8 +28,11 @@ nasty = st.text(st.sampled_from("ab \"'$\\`(){}|;&<>#!*?~=%\u00e9"), max_size=30
 values = one_line | nasty
 
 
-def load_with(tmp: str, **config):
-    path = Path(tmp) / "images.yaml"
+FOLDER = tempfile.TemporaryDirectory(prefix="rocmimg-values-")
+
+
+def load_with(folder=FOLDER.name, **config):
+    path = Path(folder) / "images.yaml"
     target = {"base": "debian:testing", "gpu_archs": ["gfx942"], **config}
     path.write_text(json.dumps({"targets": {"t": target}}, ensure_ascii=False), encoding="utf-8")
     matrix = load(path)
@@ -42,14 +45,13 @@ def parsed(text: str) -> DockerfileParser:
     return parser
 
 
-PLAIN = [entry["instruction"] for entry in parsed(load_with(tempfile.mkdtemp(), env={"A": "x", "B": "y"})).structure]
+PLAIN = [entry["instruction"] for entry in parsed(load_with(env={"A": "x", "B": "y"})).structure]
 
 
 @given(a=values, b=values)
 @settings(max_examples=150, deadline=None)
 def test_env_comes_back_as_it_was_written(a, b):
-    with tempfile.TemporaryDirectory() as tmp:
-        parser = parsed(load_with(tmp, env={"A": a, "B": b}))
+    parser = parsed(load_with(env={"A": a, "B": b}))
     assert [entry["instruction"] for entry in parser.structure] == PLAIN
     assert {key: parser.envs[key] for key in ("A", "B")} == {"A": a, "B": b}
 
@@ -57,8 +59,7 @@ def test_env_comes_back_as_it_was_written(a, b):
 @given(command=st.lists(values, min_size=1, max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_a_command_comes_back_as_it_was_written(command):
-    with tempfile.TemporaryDirectory() as tmp:
-        parser = parsed(load_with(tmp, command=command, entrypoint=command, env={"A": "x", "B": "y"}))
+    parser = parsed(load_with(command=command, entrypoint=command, env={"A": "x", "B": "y"}))
     last = {entry["instruction"]: entry["value"] for entry in parser.structure}
     assert json.loads(last["CMD"]) == command
     assert json.loads(last["ENTRYPOINT"]) == command
@@ -67,8 +68,7 @@ def test_a_command_comes_back_as_it_was_written(command):
 @given(description=values)
 @settings(max_examples=100, deadline=None)
 def test_a_description_stays_a_comment(description):
-    with tempfile.TemporaryDirectory() as tmp:
-        parser = parsed(load_with(tmp, description=description, env={"A": "x", "B": "y"}))
+    parser = parsed(load_with(description=description, env={"A": "x", "B": "y"}))
     assert [e["instruction"] for e in parser.structure if e["instruction"] != "COMMENT"] == [
         name for name in PLAIN if name != "COMMENT"
     ]
@@ -87,11 +87,10 @@ def test_lists_of_shell_words_come_back(many):
 @given(key=st.sampled_from(["image", "workdir", "user", "version", "registry", "source", "python"]), value=values)
 @settings(max_examples=300, deadline=None)
 def test_any_other_value_is_refused_or_harmless(key, value):
-    with tempfile.TemporaryDirectory() as tmp:
-        try:
-            parser = parsed(load_with(tmp, **{key: value}, env={"A": "x", "B": "y"}))
-        except ConfigError:
-            return
+    try:
+        parser = parsed(load_with(**{key: value}, env={"A": "x", "B": "y"}))
+    except ConfigError:
+        return
     extra = {"USER"} if key == "user" else set()
     assert [e["instruction"] for e in parser.structure if e["instruction"] not in extra] == [
         name for name in PLAIN if name not in extra
@@ -184,7 +183,7 @@ def test_no_template_reaches_a_secret(tmp_path, reach, way):
         "git_mirrors": {"https://github.com/": "https://me:hunter2@g/"},
     }  # fmt: skip
     try:
-        text = load_with(str(tmp_path), network=network, components={"leak": {}})
+        text = load_with(tmp_path, network=network, components={"leak": {}})
     except RocmimgError as error:
         text = str(error)
     assert "echo" in text or "leak.j2" in text
