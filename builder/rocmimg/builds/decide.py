@@ -14,6 +14,8 @@ from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
 NOT_A_BUILD: Final = "no build recorded here made this image, it only has the labels"
 UP_TO_DATE: Final = "up-to-date"
+SCRATCH: Final = "scratch"
+"""What an empty base is called, and its id."""
 Action = Literal["build", "up-to-date"]
 
 
@@ -71,6 +73,10 @@ def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: b
     def build(*reasons: str, digest: str | None = None) -> Decision:
         return Decision(id=image.id, action="build", reasons=reasons, digest=digest, image_id=None)
 
+    if image.prebuilt:
+        if base_id is None:
+            return build(f"{image.prebuilt} is to be pulled", digest=image.known_digest)
+        return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=image.known_digest, image_id=base_id)
     if base_id is None:
         why = f"base {image.needs} is to be built" if image.needs else f"base {image.base} is to be pulled"
         return build(why)
@@ -106,7 +112,9 @@ def _changes(inputs: dict[str, str], image: ImageInfo) -> list[str]:
 
 
 def base_id_of(image: ImagePlan, index: ImageIndex) -> str | None:
-    """The id of what ``image`` starts from, as far as it is there; for a rootfs, its key."""
+    """The id of what ``image`` starts from, or is, as far as it is there; for a rootfs, its key."""
+    if image.base == SCRATCH and not image.rootfs:
+        return SCRATCH
     if image.rootfs:
         return f"rootfs {image.rootfs.key}"
     found = index.find(image.base)

@@ -46,11 +46,12 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
     for cell_id in cells:
         image = plan[cell_id]
         decision = decisions[cell_id]
-        candidates = [index.find(tag) for tag in image.cell.tags] or index.of_cell(cell_id)
+        names = (image.prebuilt,) if image.prebuilt else image.cell.tags
+        candidates = [index.find(name) for name in names] or index.of_cell(cell_id)
         chosen = next((info for info in candidates if info), None)
         if chosen is None:
             reason = f"there is no image: run `rocmimg build {cell_id}`"
-        elif not index.is_build(chosen):
+        elif not image.prebuilt and not index.is_build(chosen):
             reason, chosen = f"{NOT_A_BUILD}: run `rocmimg build {cell_id}`", None
         elif decision.digest is None:
             reason = "whether it is what the plan says cannot be told: its base is not here"
@@ -59,6 +60,19 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
         expected = image.expected.model_copy(update={"digest": decision.digest or ""})
         found.append(ImageUnderTest(plan=image, expected=expected, image=chosen, reason=reason))
     return found
+
+
+def as_configured(expected: ExpectedImage, image: ImageDetail) -> ExpectedImage:
+    """``expected`` with what the image's own configuration says, where no plan says it."""
+    if expected.configured:
+        return expected
+    own = {
+        "workdir": image.workdir,
+        "user": image.user or "root",
+        "entrypoint": image.entrypoint,
+        "command": image.cmd,
+    }
+    return expected.model_copy(update=own)
 
 
 def is_reference(name: str) -> bool:

@@ -177,6 +177,16 @@ class _Run:
             with own_step(f"pulling {image.base}", report) as tell:
                 base_id = self._pull(image.base, tell)
             decision = None
+            if image.prebuilt:
+                return CellResult(
+                    id=image.id,
+                    status=UP_TO_DATE,
+                    seconds=0,
+                    image_id=base_id,
+                    digest=image.known_digest,
+                    reasons=(f"pulled {image.prebuilt}",),
+                    log=str(log.path),
+                )
         decision = decision or decide(image, base_id, self._index, force=self._options.force)
         if decision.action == UP_TO_DATE:  # the base was missing, the image was not
             self._built[image.id] = str(decision.image_id)
@@ -187,11 +197,17 @@ class _Run:
         for reason in decision.reasons:
             log.line(f"# {reason}")
         refuse_unreachable_mirrors(image, self._engine.info.url)
+        for other in image.other_images:
+            if self._index.find(other) is None:  # the engine pulls it as well, but without credentials
+                self._view.started(image.id, f"pulling {other}")
+                self._pull(other, report)
         request = BuildRequest(
             dockerfile=image.dockerfile,
             context=image.context,
             tags=image.cell.tags,
             labels=self._labels(image, base_id),
+            build_args=image.build_args,
+            target=image.target or None,
             network_mode=image.cell.config.network.engine_mode,
             no_cache=self._options.no_cache,
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rocmimg import __version__
+from rocmimg.builds.locate import ImageUnderTest, as_configured
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage, own_archs
 from rocmimg.checks.job import CheckJob, Gpu
@@ -40,7 +41,6 @@ from rocmimg.paths import cache_dir, write_atomic
 from rocmimg.plan import LABEL_DIGEST
 
 if TYPE_CHECKING:
-    from rocmimg.builds.locate import ImageUnderTest
     from rocmimg.engine import Container, Engine
     from rocmimg.plan.expected import ExpectedImage
 
@@ -125,7 +125,7 @@ class Run:
             gpu_arch=subject.expected.arch,
             image=next(iter(subject.image.tags), "") if subject.image else "",
             image_id=subject.image.id if subject.image else "",
-            digest=subject.image.labels.get(LABEL_DIGEST, "") if subject.image else "",
+            digest=_digest(subject),
             repo_digests=subject.image.digests if subject.image else (),
             run=uuid.uuid4().hex,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -230,10 +230,11 @@ class Run:
         self, subject: ImageUnderTest, container: Container | None, scratch: Path, gpu: Gpu | None, no_gpu: str
     ) -> tuple[dict[str, Any], ExpectedImage]:
         """Run the probe, write the order that the suite waits for; the probe's answer, and what is expected now."""
-        expect = subject.expected
         tiers = self._options.tiers
-        self._view.step(expect.cell, "reading the image")
         image_id = subject.image.id if subject.image else ""
+        detail = self._engine.image(image_id)
+        expect = as_configured(subject.expected, detail) if detail else subject.expected
+        self._view.step(expect.cell, "reading the image")
         if container:
             answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         else:
@@ -246,7 +247,6 @@ class Run:
         if gpu and gpu.arch not in expect.archs:
             no_gpu = device.why_none((gpu,), expect.archs)
             gpu = None
-        detail = self._engine.image(image_id)
         names = self._options.contracts.get(expect.cell, ())
         order = CheckJob(
             planned=expect,
@@ -267,6 +267,13 @@ class Run:
         )
         (scratch / "order.json").write_text(order.model_dump_json())
         return answer, expect
+
+
+def _digest(subject: ImageUnderTest) -> str:
+    """The plan's digest: in a label of what a build made, known of what another pipeline built."""
+    if subject.plan and subject.plan.prebuilt:
+        return subject.expected.digest
+    return subject.image.labels.get(LABEL_DIGEST, "") if subject.image else ""
 
 
 def _conditions(subject: ImageUnderTest, options: Options) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def job(planned: ExpectedImage, *, python: bool) -> dict[str, Any]:
             dict.fromkeys((*planned.modules, *(name for name in planned.keep if name in ("torch", "triton"))))
         ),
         "requires": {c.module: list(c.requires) for c in planned.components if c.module},
-        "checkouts": {component.name: component.checkout for component in planned.components},
+        "checkouts": {component.name: component.checkout for component in planned.components if component.checkout},
         "packages": {c.module.partition(".")[0]: c.name for c in planned.components if c.module},
         "import_limit": IMPORT_LIMIT_S,
         "libraries": [],

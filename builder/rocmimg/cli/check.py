@@ -44,6 +44,7 @@ def command(
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.cells import examine, problems_of
     from rocmimg.lint import service
+    from rocmimg.lint.runner import joined
     from rocmimg.lock.update import moved_refs
     from rocmimg.problem import merged
     from rocmimg.report import check, lint
@@ -54,13 +55,20 @@ def command(
     accepted = read_baseline(baseline) if baseline is not None else ()
     selected = choice.load(fetches=True)
     images = selected.images() if "lint" in chosen else []
-    report = service.run_texts({image.id: image.dockerfile for image in images})
+    rendered = service.run_texts({image.id: image.dockerfile for image in images if image.cell.has_recipes})
+    own = {
+        image.id: service.run_own(image.cell.dockerfile.shown, image.dockerfile, image.cell.build_args)
+        for image in images
+        if image.cell.dockerfile
+    }
+    report = joined([rendered, *own.values()])
     found = examine(selected.cells, selected.matrix, accepted, parts=chosen, online=online)
     moved, not_looked = moved_refs(choice.load(lock=False, fetches=True).matrix, selected.ids) if online else ([], [])
     skipped = list(dict.fromkeys([*found.not_run, *not_looked]))
     problems = merged(
         [
-            *lint.problems_of(report, {image.id: image.origin for image in images}),
+            *lint.problems_of(rendered, {image.id: image.origin for image in images}),
+            *(problem for cell, about in own.items() for problem in lint.problems_in(about, cell)),
             *problems_of(found, selected.cells, selected.matrix),
             *check.moved(moved, str(selected.matrix.path)),
         ]

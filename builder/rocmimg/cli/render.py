@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.errors import ConfigError
 
 
 @click.command()
@@ -31,7 +32,14 @@ def command(
                 f"{len(selected.ids)} cells are selected: {', '.join(selected.ids)}. Name one, or write them with "
                 "--output DIR."
             )
-        click.echo(selected.images()[0].dockerfile, nl=False)
+        (image,) = selected.images()
+        if image.prebuilt:
+            raise ConfigError(
+                f"{image.id} has no Dockerfile here",
+                why=f"another pipeline builds {image.prebuilt}",
+                position=image.cell.position("prebuilt"),
+            )
+        click.echo(image.dockerfile, nl=False)
         return
     for path in write_contexts(selected.images(), output):
         click.echo(path)

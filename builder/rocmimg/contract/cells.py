@@ -202,7 +202,7 @@ def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Itera
     """What was found, at the lines of images.yaml that pin the sources; warnings and errors only."""
     for cell in cells:
         pinned = {
-            str(source_of(component, matrix)): owner.position("components", component.name, "ref")
+            str(source_of(component, matrix)): owner.position_of(component.name, "ref")
             for component, owner in components_of(cell, matrix).values()
         }
         pairs = {(str(pair.framework), str(pair.source)) for pair in pairs_of(cell, matrix, {})}
@@ -239,7 +239,7 @@ def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Itera
             level="error",
             rule="capability",
             message=f"{need.source} does not have {need.target}",
-            position=cell.position("components", owner.name, "capabilities"),
+            position=cell.position_of(owner.name, "capabilities"),
             cells=(need.cell,),
             fix="`rocmimg contract window` shows the releases that have it",
         )

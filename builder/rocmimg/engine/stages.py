@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -20,91 +20,11 @@ import dockerfile
 
 from rocmimg.engine.context import ContextFile
 from rocmimg.engine.types import BuildRequest
-from rocmimg.errors import BuildError, SourceError
+from rocmimg.errors import SourceError
+from rocmimg.stages import Stage, mount_fields, parse
 
-_VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 _PLACE_NAME: Final = ".rocmimg-mount"
 _PLACE: Final = re.compile(rf"{re.escape(_PLACE_NAME)}/[0-9a-f]+/")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One stage of a Dockerfile."""
-
-    name: str
-    """Its own, or ``stage-2``."""
-    base: str
-    """An image, or the name of an earlier stage."""
-    steps: tuple[dockerfile.Command, ...]
-    """FROM first."""
-    needs: frozenset[int]
-    """Earlier stages that it starts from, copies from or mounts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
-    """A Dockerfile, parsed."""
-
-    lines: tuple[str, ...]
-    head: str
-    """What stands before the first stage."""
-    stages: tuple[Stage, ...]
-
-    def text(self, step: dockerfile.Command) -> str:
-        """A step as it is written."""
-        return "\n".join(self.lines[step.start_line - 1 : step.end_line])
-
-    def needed(self, target: str | None) -> list[int]:
-        """The stages that ``target`` (else the last one) is made of, and itself as the last.
-
-        Raises BuildError where there is no such stage.
-        """
-        last = len(self.stages) - 1
-        if target:
-            named = (n for n, one in enumerate(self.stages) if target.lower() in {one.name.lower(), str(n)})
-            if (last := next(named, -1)) < 0:
-                raise BuildError(f"the Dockerfile has no stage {target}")
-        found = {last}
-        for number in range(last, -1, -1):
-            if number in found:
-                found |= self.stages[number].needs
-        return sorted(found)
-
-
-def parse(text: str, build_args: Mapping[str, str]) -> Stages:
-    """Tell the stages of a Dockerfile apart.
-
-    Raises:
-        BuildError: it cannot be read.
-    """
-    try:
-        commands = dockerfile.parse_string(text)
-    except dockerfile.GoParseError as error:
-        raise BuildError("the Dockerfile cannot be read", why=" ".join(str(error).split())) from None
-    starts = [n for n, command in enumerate(commands) if command.cmd.upper() == "FROM"]
-    if not starts or not all(commands[n].value for n in starts):
-        raise BuildError("the Dockerfile has no FROM that names an image")
-    lines = tuple(text.splitlines())
-    known: dict[str, str] = {}
-    for command in commands[: starts[0]]:
-        for word in command.value:
-            name, _, value = word.partition("=")
-            known[name] = build_args.get(name, _expanded(value.strip("\"'"), known))
-    index: dict[str, int] = {}
-    stages: list[Stage] = []
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(commands)], strict=True)):
-        base, *alias = commands[start].value
-        base = _expanded(base, known)
-        name = alias[-1] if alias else f"stage-{number}"
-        steps = tuple(commands[start:end])
-        named = {base.lower(), *_references(steps[1:])}
-        stages.append(
-            Stage(name=name, base=base, steps=steps, needs=frozenset(index[word] for word in named if word in index))
-        )
-        index[str(number)] = number
-        if alias:
-            index[name.lower()] = number
-    return Stages(lines=lines, head="\n".join(lines[: commands[starts[0]].start_line - 1]), stages=tuple(stages))
 
 
 def build_by_stage(request: BuildRequest, build: Callable[[BuildRequest, str, Callable[[str], str]], str]) -> str:
@@ -147,29 +67,6 @@ def _undo(ids: Mapping[str, str]) -> Callable[[str], str]:
     return shown
 
 
-def _expanded(word: str, known: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda m: known.get(m[1] or m[2]) or m[3] or "", word)
-
-
-def _references(steps: Iterable[dockerfile.Command]) -> Iterator[str]:
-    """Names, in lower case, that may be a stage's."""
-    for step in steps:
-        for flag in step.flags:
-            name, _, value = flag.partition("=")
-            match name.lower():
-                case "--from":
-                    yield value.lower()
-                case "--mount":
-                    yield _fields(value).get("from", "").lower()
-
-
-def _fields(mount: str) -> dict[str, str]:
-    """The fields of a mount under the names that they are documented with first."""
-    pairs = (field.partition("=") for field in mount.split(","))
-    known = {"src": "source", "dst": "target", "destination": "target"}
-    return {"type": "bind", **{known.get(key.lower(), key.lower()): value for key, _, value in pairs}}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rewrite:
     """The steps of one stage, with images in place of the names of other stages."""
@@ -191,7 +88,7 @@ class _Rewrite:
                 case "--from":
                     new = self.ids.get(value.lower(), value)
                 case "--mount":
-                    new = self._mount(_fields(value)) or value
+                    new = self._mount(mount_fields(value)) or value
                 case _:
                     continue
             text = text.replace(flag, f"{name}={new}", 1)

@@ -54,6 +54,16 @@ class Report:
         return any(finding.level is Level.ERROR for finding in self.findings)
 
 
+def joined(reports: Sequence[Report]) -> Report:
+    """Several reports as one; what is found in one file twice is said once."""
+    return Report(
+        findings=tuple(dict.fromkeys(one for report in reports for one in report.findings)),
+        waived=tuple(dict.fromkeys(one for report in reports for one in report.waived)),
+        files=tuple(file for report in reports for file in report.files),
+        waivers=tuple(one for report in reports for one in report.waivers),
+    )
+
+
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """The Dockerfiles among and below some paths; a file that is named is taken whatever its name.
 

@@ -75,6 +75,21 @@ def run_texts(texts: Mapping[str, str]) -> runner.Report:
     return runner.lint(contents, arguments={}, today=date.today())
 
 
+def run_own(name: str, text: str, arguments: Mapping[str, str]) -> runner.Report:
+    """Lint the file ``name`` as a build reads it, with the waivers beside it.
+
+    Raises:
+        ConfigError: a waivers file is wrong.
+    """
+    return runner.lint(
+        {name: text.encode()},
+        arguments=arguments,
+        today=date.today(),
+        waivers=_waivers([Path(name)], None),
+        on_disk=True,
+    )
+
+
 def _waivers(files: Sequence[Path], named: Path | None) -> tuple[waiver_files.Waiver, ...]:
     """Waivers of the file that is named; without one, those of every waivers file above a Dockerfile."""
     found = [named] if named else [path for file in files for path in waiver_files.beside(file)]

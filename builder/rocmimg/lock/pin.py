@@ -90,7 +90,8 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
         "pip": _versions(config.pip, lock),
     }
     pinned: CellConfig = config.model_copy(update=update)
-    return replace(cell, config=pinned, components=components)
+    dockerfile = cell.dockerfile and replace(cell.dockerfile, digests={**cell.dockerfile.digests, **lock.images})
+    return replace(cell, config=pinned, components=components, dockerfile=dockerfile)
 
 
 def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:

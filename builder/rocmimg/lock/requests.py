@@ -73,14 +73,16 @@ def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
         )  # fmt: skip
 
     base = cell.config.base
-    if base.image and "@" not in base.image:
-        yield request("images", base.image, "", "base", "image")
+    for reference, position in cell.outside_images:
+        if "@" not in reference:
+            yield replace(request("images", reference, ""), position=position)
     if base.rootfs and base.rootfs.snapshot:
         yield request("snapshots", base.rootfs.snapshot, "", "base", "rootfs", "snapshot")
     for component in cell.components:
         if git := component.git:
             owner = component.shared_with or component.name
-            yield request("git", git.repo, git.named_ref, "components", owner, "ref")
+            asked = request("git", git.repo, git.named_ref)
+            yield replace(asked, position=cell.position_of(owner, "ref"))
         for name, spec in component.build_pip.items():
             yield request(
                 "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "build_pip", name

@@ -19,12 +19,13 @@ _STEP: Final = re.compile(r"\[([^\]]+)\]|([^.=\[\]]+)")
 
 
 def normalize(layer: Node) -> Node:
-    """A layer in its long form: ``base: IMAGE`` is ``base: {image: IMAGE}``."""
-    base = layer.children.get("base")
-    if base is None or not isinstance(base.value, str):
-        return layer
-    long = mapping({"image": base}, base.position)
-    return mapping({**layer.children, "base": long}, layer.position)
+    """A layer in its long form: ``base: IMAGE`` is ``base: {image: IMAGE}``, ``dockerfile: PATH`` has a ``path``."""
+    long = {
+        key: mapping({first: layer.children[key]}, layer.children[key].position)
+        for key, first in (("base", "image"), ("dockerfile", "path"))
+        if key in layer.children and isinstance(layer.children[key].value, str)
+    }
+    return mapping({**layer.children, **long}, layer.position) if long else layer
 
 
 def merge(layers: list[Node]) -> Node:

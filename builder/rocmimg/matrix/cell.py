@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rocmimg.errors import Position
+from rocmimg.matrix.dockerfile import OwnDockerfile, filled
 from rocmimg.matrix.model import Arch, CellConfig, Component, OptionValue
 from rocmimg.matrix.nodes import Node
 from rocmimg.matrix.recipe import Catalogue, Install, Recipe
@@ -85,10 +87,43 @@ class Cell:
     aliases: tuple[str, ...]
     node: Node = field(repr=False, compare=False)
     """The merged configuration, with positions."""
+    dockerfile: OwnDockerfile | None = None
+    """What the image is built from where no recipes make it."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What build arguments may name of the cell."""
 
     def position(self, *path: str | int) -> Position:
         """Where the configuration says ``path``."""
         return self.node.find(path).position
+
+    def position_of(self, component: str, *path: str | int) -> Position:
+        """Where the configuration says something of a component, or of what the image has inside."""
+        return self.position("contents" if component in self.config.contents else "components", component, *path)
+
+    @property
+    def prebuilt(self) -> str:
+        """The image that another pipeline builds, by digest where the lock has one; empty where this one builds it."""
+        return self.config.base.image if self.config.prebuilt else ""
+
+    @property
+    def outside_images(self) -> tuple[tuple[str, Position], ...]:
+        """The images of registries that it is made of, other cells' left out, and where each is named."""
+        if self.dockerfile:
+            found = self.dockerfile.stages(self.build_args).outside(self.dockerfile.stage or None)
+            own = self.config.base.image if self.base_cell else ""
+            return tuple((one.reference, self.dockerfile.position(one.line)) for one in found if one.reference != own)
+        image = self.config.base.image
+        return ((image, self.position("base", "image")),) if image else ()
+
+    @property
+    def has_recipes(self) -> bool:
+        """Whether recipes make the image: then its configuration is what images.yaml says."""
+        return not (self.dockerfile or self.prebuilt)
+
+    @property
+    def build_args(self) -> dict[str, str]:
+        """What the build passes to the Dockerfile."""
+        return filled(self.dockerfile.args, {**self.fields, **part_fields(self.components)}) if self.dockerfile else {}
 
     def needs(self, component: ResolvedComponent) -> tuple[ResolvedComponent, ...]:
         """Those components whose results the build of ``component`` uses."""
@@ -126,11 +161,17 @@ class Cell:
 
     def checkout(self, component: ResolvedComponent) -> str:
         """Where a component's sources lie in the image."""
-        return f"{self.config.workdir}/{component.directory}"
+        return posixpath.join(self.config.workdir, component.directory) if component.directory else ""
 
     def source_owner(self, component: ResolvedComponent) -> str:
         """The first component with the same local folder: the name of that folder in the build context."""
         return next(other.name for other in self.components if other.local == component.local)
+
+
+def part_fields(components: tuple[ResolvedComponent, ...]) -> dict[str, str]:
+    """What build arguments may name of the components: where their sources come from."""
+    pairs = [(component.name, git) for component in components if (git := component.git)]
+    return {f"{name}.{key}": value for name, git in pairs for key, value in (("ref", git.ref), ("repo", git.repo))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rocmimg.errors import ConfigError, Position, did_you_mean
+from rocmimg.matrix.adopted import OF_RECIPES
 from rocmimg.matrix.cell import Cell, Matrix
 
 
@@ -39,12 +40,16 @@ def _facts(matrix: Matrix, cell: Cell) -> Iterator[Fact]:
     config = cell.config.model_dump()
     config["flags"] = dict(cell.flags)
     by_name = {component.name: component for component in cell.components}
-    for name, component in by_name.items():
+    for name, component in by_name.items() if cell.has_recipes else ():
         config["components"][name]["options"] = dict(component.options)
         if component.git and not component.shared_with:
             config["components"][name]["ref"] = component.git.ref
+    if cell.dockerfile:
+        config["dockerfile"]["args"] = cell.build_args
     for path, value in _leaves(config, ()):
-        if path[0] == "components" and value in ("", (), {}) and _where(cell, path) is None:
+        if not cell.has_recipes and path[0] in OF_RECIPES and path[0] != "base":
+            continue
+        if path[0] in ("components", "contents") and value in ("", (), {}) and _where(cell, path) is None:
             continue  # a component's unused keys say nothing
         yield Fact(".".join(path), value, _where(cell, path) or _recipe_position(matrix, cell, path))
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from rocmimg import git
 from rocmimg.errors import Position, SourceError
+from rocmimg.matrix.nodes import Node, read_yaml
 
 _TIMEOUT_S = 120
 
@@ -34,11 +35,21 @@ def at_commit(path: Path, commit: str) -> Iterator[Path]:
         )
     with TemporaryDirectory(prefix="rocmimg-") as place:
         _extract(folder, commit, present, Path(place))
+        bring(path, commit, _dockerfiles(read_yaml(Path(place) / path.name)), Path(place))
         yield Path(place) / path.name
 
 
-def bring_folders(path: Path, commit: str, names: Iterable[str], to: Path) -> None:
-    """Put those of the folders ``names``, relative to the matrix ``path``, that ``commit`` has below ``to``.
+def _dockerfiles(node: Node) -> Iterator[str]:
+    """The paths of Dockerfiles that a matrix names, wherever."""
+    for key, child in node.children.items():
+        if key == "dockerfile" and isinstance(path := child.children.get("path", child).value, str):
+            yield path
+        else:
+            yield from _dockerfiles(child)
+
+
+def bring(path: Path, commit: str, names: Iterable[str], to: Path) -> None:
+    """Put those of the files and folders ``names``, relative to the matrix ``path``, that ``commit`` has below ``to``.
 
     Raises:
         SourceError: they cannot be read, for instance because they lie outside the matrix's own folder.

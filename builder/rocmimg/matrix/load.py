@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from rocmimg.errors import ConfigError, ConfigErrors, Position, did_you_mean
-from rocmimg.matrix.cascade import merge, normalize
+from rocmimg.matrix.adopted import merged
+from rocmimg.matrix.cascade import normalize
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import ID, NAME, Arch, CellConfig
 from rocmimg.matrix.nodes import Node, mapping, read_yaml
@@ -59,9 +60,9 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     errors: list[ConfigError] = []
     for outline in outlines:
         extra = layers if outline.id in chosen else ()
-        node = merge([*outline.layers, *extra])
         try:
-            cells.append(_cell(outline, node, catalogue, archs))
+            node = merged((*outline.layers, *extra))
+            cells.append(_cell(outline, node, catalogue, archs, path.parent))
         except ConfigErrors as error:
             errors.extend(error.errors)
         except ConfigError as error:
@@ -73,7 +74,7 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     return Matrix(path=path, catalogue=catalogue, archs=archs, cells=link_bases(cells))
 
 
-def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[str, Arch]) -> Cell:
+def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[str, Arch], folder: Path) -> Cell:
     alias = "-".join(archs[arch].alias for arch in outline.archs) if outline.arch in archs else outline.arch
     return resolve_cell(
         cell_id=outline.id,
@@ -85,6 +86,7 @@ def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[st
         alias=alias,
         node=node,
         catalogue=catalogue,
+        folder=folder,
     )
 
 

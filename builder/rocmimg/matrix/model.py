@@ -181,6 +181,47 @@ class Component(Model):
     """Capabilities of this component that the image must have, as dotted names."""
 
 
+_Path = Annotated[str, _matches(re.compile(r"[^\0\n]+"), "a path", required=True)]
+ArgumentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class DockerfileConfig(Model):
+    """A Dockerfile of the project's own, in the place of base and components. A plain string is its path."""
+
+    path: _Path
+    """The file, from the folder of images.yaml."""
+    context: _Path = "."
+    """The build context, from there as well."""
+    stage: str = ""
+    """The stage that becomes the image; the last one when empty."""
+    args: Mapping[ArgumentName, Text] = {}
+    """Build arguments. Fields: arch, archs (with ; between them), alias, target, variant, version, the cell's flags by
+    name, and {NAME.ref} and {NAME.repo} of what `contents` names."""
+
+
+class Content(Model):
+    """A Python package that an image without recipes has inside: what the contract and the checks go by."""
+
+    module: ModuleName = ""
+    """Its import name; its own name when empty."""
+    repo: PublicUrl = ""
+    """URL of its repository; without one its sources are not read."""
+    ref: GitRef = ""
+    """Branch, tag or commit of ``repo``; ``{version}`` is the image's version."""
+    source: Annotated[str, _matches(re.compile(r"git|local:[^\0]+"), "`git` or `local:FOLDER`")] = "git"
+    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml."""
+    framework: bool = False
+    """Whether it uses the others: its calls are compared with their sources."""
+    kernels: bool = False
+    """Whether its shared objects hold GPU code that must be for the cell's archs."""
+    import_needs_gpu: bool = False
+    """Whether its import fails on a machine without a GPU."""
+    checkout: Annotated[str, _matches(re.compile(r"/[\w./+@-]*"), "an absolute path")] = ""
+    """Where its checkout lies in the image, if it does."""
+    capabilities: tuple[str, ...] = Field(default=(), json_schema_extra=APPEND)
+    """What the image must have of it, as dotted names."""
+
+
 def _same_end(mirrors: Mapping[str, str]) -> Mapping[str, str]:
     """A prefix that ends with a slash has a mirror that does."""
     return {p: f"{m}/" if p.endswith("/") and not m.endswith("/") else m for p, m in mirrors.items()}
@@ -281,6 +322,13 @@ class CellConfig(Model):
     """Build flags; which ones there are is said by the recipes of the target's components."""
     components: Mapping[Name, Component] = {}
     """What is built or installed into the image: name -> how."""
+    dockerfile: DockerfileConfig | None = None
+    """A Dockerfile of the project's own that the image is built from, in the place of base and components."""
+    prebuilt: ImageRef = ""
+    """An image that another pipeline builds, in the place of base and components: by digest, or by a tag that the lock
+    resolves."""
+    contents: Mapping[Name, Content] = {}
+    """What an image from `dockerfile` or `prebuilt` has inside: name -> package."""
     env: Mapping[EnvName, Text] = {}
     """Runtime environment of the image."""
     apt: tuple[AptPackage, ...] = Field(default=(), json_schema_extra=APPEND)

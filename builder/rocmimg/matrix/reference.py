@@ -17,6 +17,8 @@ _SECTIONS: Final = (
     ("Base", "base", "A plain string is an image. Exactly one of `image`, `rootfs` and `cell`."),
     ("Rootfs", "base.rootfs", ""),
     ("Component", "components.NAME", ""),
+    ("DockerfileConfig", "dockerfile", "A plain string is its path."),
+    ("Content", "contents.NAME", ""),
     ("Network", "network", ""),
     ("Checks", "checks", ""),
     ("Waiver", "checks.waivers", "An entry of the list."),

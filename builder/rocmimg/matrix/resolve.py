@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from string import Formatter
 from typing import Final, Literal
 
 from rocmimg.errors import ConfigError, ConfigErrors, did_you_mean
-from rocmimg.matrix.cell import Cell
+from rocmimg.matrix.adopted import contents, flag_fields, origin_of, used_flags
+from rocmimg.matrix.cell import Cell, ResolvedComponent, part_fields
 from rocmimg.matrix.components import ordered, recipe_name, refuse_shared_paths, resolve_component, typed
-from rocmimg.matrix.model import CellConfig, OptionValue
-from rocmimg.matrix.nodes import Node
+from rocmimg.matrix.dockerfile import filled, read_dockerfile
+from rocmimg.matrix.model import Base, CellConfig, OptionValue
+from rocmimg.matrix.nodes import Node, mapping
 from rocmimg.matrix.recipe import Catalogue, Declaration
 from rocmimg.matrix.validate import refuse_passwords, validate
 
@@ -31,6 +34,7 @@ def resolve_cell(
     alias: str,
     node: Node,
     catalogue: Catalogue,
+    folder: Path,
 ) -> Cell:
     """The cell that ``node`` describes.
 
@@ -39,14 +43,6 @@ def resolve_cell(
     """
     config = validate(CellConfig, node)
     refuse_passwords(node, but="network")
-    flags = _flags(config, node, catalogue)
-    parts = [
-        resolve_component(name, component, node, catalogue, flags, config, archs)
-        for name, component in config.components.items()
-        if component.enabled
-    ]
-    components = ordered([part for part in parts if part is not None], node)
-    refuse_shared_paths(components)
     fields = {
         "version": config.version,
         "target": target,
@@ -55,6 +51,25 @@ def resolve_cell(
         "variant": variant,
         "variant_suffix": f"-{variant}" if variant else "",
     }
+    origin = origin_of(node)
+    dockerfile = None
+    argument_fields: Mapping[str, str] = {}
+    if origin == "recipes":
+        flags = _flags(config, node, catalogue)
+        components = _components(config, node, catalogue, flags, archs)
+    else:
+        components = contents(config, origin, node, archs)
+        flags = used_flags(config)
+        argument_fields = {**fields, "archs": ";".join(archs), **flag_fields(config)}
+        start = node.children.get("prebuilt")
+        if config.dockerfile:
+            known = {**argument_fields, **part_fields(components)}
+            dockerfile = read_dockerfile(config.dockerfile, node, folder, known)
+            root = dockerfile.stages(filled(dockerfile.args, known)).root(dockerfile.stage or None)
+            start = Node(root.reference, dockerfile.position(root.line))
+        assert start is not None  # noqa: S101
+        config = config.model_copy(update={"base": Base(image=str(start.value))})
+        node = mapping({**node.children, "base": mapping({"image": start}, start.position)}, node.position)
     return Cell(
         id=cell_id,
         target=target,
@@ -69,7 +84,26 @@ def resolve_cell(
         tags=_references(config, "tags", fields, node),
         aliases=_references(config, "aliases", fields, node),
         node=node,
+        dockerfile=dockerfile,
+        fields=argument_fields,
     )
+
+
+def _components(
+    config: CellConfig,
+    node: Node,
+    catalogue: Catalogue,
+    flags: Mapping[str, bool | int | str],
+    archs: tuple[str, ...],
+) -> tuple[ResolvedComponent, ...]:
+    parts = [
+        resolve_component(name, component, node, catalogue, flags, config, archs)
+        for name, component in config.components.items()
+        if component.enabled
+    ]
+    components = ordered([part for part in parts if part is not None], node)
+    refuse_shared_paths(components)
+    return components
 
 
 def _flags(config: CellConfig, node: Node, catalogue: Catalogue) -> Mapping[str, bool | int | str]:
@@ -153,8 +187,8 @@ def unused_default_flags(defaults: Node, cells: Iterable[Cell], catalogue: Catal
                 errors.append(
                     ConfigError(
                         f"flag {name} has no effect on {cell.id}",
-                        why=f"only {takers} takes it",
-                        next_step="remove the flag, or add the component",
+                        why=f"only {takers} takes it" if cell.has_recipes else f"no build argument has {{{name}}}",
+                        next_step="remove the flag, or add the component" if cell.has_recipes else "remove the flag",
                         position=place,
                     )
                 )
@@ -190,7 +224,15 @@ def link_bases(cells: list[Cell]) -> tuple[Cell, ...]:
     Raises:
         ConfigError: a base is not a cell, is several cells, or starts from itself.
     """
-    linked = tuple(replace(cell, base_cell=_base_id(cell, cells)) if cell.base_cell else cell for cell in cells)
+    by_tag = {tag: cell.id for cell in cells for tag in cell.tags}
+    linked = tuple(
+        replace(cell, base_cell=_base_id(cell, cells))
+        if cell.base_cell
+        else replace(cell, base_cell=by_tag.get(cell.config.base.image))
+        if cell.dockerfile
+        else cell
+        for cell in cells
+    )
     graph = {cell.id: [cell.base_cell] for cell in linked if cell.base_cell}
     try:
         TopologicalSorter(graph).prepare()
@@ -200,7 +242,7 @@ def link_bases(cells: list[Cell]) -> tuple[Cell, ...]:
         raise ConfigError(
             f"circular bases: {' -> '.join(circle)}",
             next_step="give one of them an image",
-            position=culprit.position("base", "cell"),
+            position=culprit.position("base", "cell" if culprit.has_recipes else "image"),
         ) from None
     return linked
 

@@ -24,6 +24,10 @@ def schema() -> dict[str, Any]:
         "description": "An image, or what the base is made from.",
         "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Base"}],
     }
+    properties["dockerfile"] = {
+        "description": properties["dockerfile"]["description"],
+        "anyOf": [{"type": "string"}, {"$ref": "#/$defs/DockerfileConfig"}, {"type": "null"}],
+    }
     properties["flags"]["properties"] = {
         name: _declared(declaration) for name, declaration in sorted(catalogue.flags().items())
     }
@@ -78,7 +82,7 @@ def _table(description: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nullable_entries(properties: dict[str, Any]) -> None:
-    for key in ("components", "env", "labels"):
+    for key in ("components", "contents", "env", "labels"):
         entry = properties[key].get("additionalProperties")
         if isinstance(entry, dict):
             properties[key]["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from rocmimg.errors import ConfigError, Position, did_you_mean
 from rocmimg.matrix import load
-from rocmimg.matrix.history import at_commit, bring_folders
+from rocmimg.matrix.dockerfile import fields_of
+from rocmimg.matrix.history import at_commit, bring
 from rocmimg.plan.make import make_plan
 from rocmimg.plan.model import ImagePlan, Plan, stage_of
 
@@ -23,6 +24,10 @@ _WHY: Final = {
     "source": "the local source of {} changed",
     "file": "{} changed",
     "rootfs": "rootfs changed",
+    "head": "what stands before the first FROM changed",
+    "argument": "build argument {} changed",
+    "context": "{} of the context changed",
+    "image": "another image is named",
 }
 
 
@@ -63,6 +68,9 @@ def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...
             if component.name in components or component.shared_with in components
         ]
         fetched = {f"{owner}-source": owner for _, owner in changed}
+        if not image.cell.has_recipes:
+            seeds[image.id] = _taking(image, [component.name for component, _ in changed])
+            continue
         seeds[image.id] = {
             stage: f"component {owner} changed"
             for stage, owner in (
@@ -71,6 +79,17 @@ def after_change_of(plan: Plan, components: Sequence[str]) -> tuple[Rebuild, ...
             )
         }
     return _spread(plan, seeds)
+
+
+def _taking(image: ImagePlan, names: Collection[str]) -> dict[str, str]:
+    """Stages of a Dockerfile of the project's own that get the pin of one of ``names`` by a build argument."""
+    patterns = image.cell.dockerfile.args if image.cell.dockerfile else {}
+    found = {}
+    for one in image.inputs:
+        for field in fields_of(patterns.get(one.name, "")) if one.kind == "argument" else ():
+            if (name := field.partition(".")[0]) in names:
+                found[one.stage] = f"build argument {one.name} is the pin of {name}"
+    return found
 
 
 def plan_at(file: Path, commit: str, cells: Collection[str]) -> Plan:
@@ -84,7 +103,8 @@ def plan_at(file: Path, commit: str, cells: Collection[str]) -> Plan:
         before = load(old)
         there = [cell for cell in before.cells if cell.id in cells]
         local = {component.local for cell in there for component in cell.components if component.local}
-        bring_folders(file, commit, sorted(local), old.parent)
+        local |= {cell.config.dockerfile.context for cell in there if cell.config.dockerfile}
+        bring(file, commit, sorted(local), old.parent)
         return make_plan(before, [cell.id for cell in there])
 
 
@@ -117,7 +137,9 @@ def _spread(plan: Plan, seeds: Mapping[str, Mapping[str, str]]) -> tuple[Rebuild
     for image in plan.images:
         own = dict(seeds[image.id])
         if image.needs and found[image.needs].stages:
-            own.setdefault("base", f"cell {image.needs} is rebuilt")
+            for stage in image.stages:
+                if not stage.uses:
+                    own.setdefault(stage.name, f"cell {image.needs} is rebuilt")
         reasons: dict[str, str] = {}
         for stage in image.stages:  # each comes after those that it uses
             cause = next((used for used in stage.uses if used in reasons), None)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rocmimg.matrix.cell import Cell, Matrix
+from rocmimg.plan.adopted import own_stages
 from rocmimg.plan.expected import ExpectedComponent, expected_image
-from rocmimg.render import render
+from rocmimg.render import Stage, render
 
-SECTIONS: Final = ("image", "flags", "pins", "options", "packages", "python", "env", "stages")
+SECTIONS: Final = ("image", "flags", "arguments", "pins", "options", "packages", "python", "env", "stages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,16 @@ def compare(left: tuple[Matrix, Cell], right: tuple[Matrix, Cell]) -> list[Diffe
 
 def text_diff(left: tuple[Matrix, Cell], right: tuple[Matrix, Cell]) -> str:
     """The two Dockerfiles as a unified diff; empty where they are the same."""
-    before, after = (render(*side, rootfs=False).text.splitlines(keepends=True) for side in (left, right))
+    before, after = (_rendered(*side)[0].splitlines(keepends=True) for side in (left, right))
     return "".join(difflib.unified_diff(before, after, left[1].id, right[1].id))
+
+
+def _rendered(matrix: Matrix, cell: Cell) -> tuple[str, tuple[Stage, ...]]:
+    """The Dockerfile and its stages; nothing for an image that another pipeline builds."""
+    if cell.has_recipes:
+        rendered = render(matrix, cell, rootfs=False)
+        return rendered.text, rendered.stages
+    return own_stages(cell)
 
 
 def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
@@ -60,6 +69,7 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
             "command": json.dumps(image.command),
         },
         "flags": {name: _text(value) for name, value in image.flags.items()},
+        "arguments": cell.build_args,
         "pins": {component.name: _pin(component, image.archs) for component in image.components},
         "options": {
             f"{component.name}.{option}": _text(value)
@@ -86,7 +96,7 @@ def _values(matrix: Matrix, cell: Cell) -> dict[str, Mapping[str, str]]:
         "env": image.env,
         "stages": {
             stage.name: f"{stage.text.count(chr(10))} lines, {hashlib.sha256(stage.text.encode()).hexdigest()[:12]}"
-            for stage in render(matrix, cell, rootfs=False).stages
+            for stage in _rendered(matrix, cell)[1]
         },
     }
 

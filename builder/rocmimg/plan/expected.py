@@ -75,6 +75,8 @@ class ExpectedImage(Record):
     flags: Mapping[str, bool | int | str] = {}
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    configured: bool = True
+    """Whether the plan says work directory, user, entry point and command; else the image's own configuration does."""
     python: str
     workdir: str
     user: str
@@ -145,6 +147,7 @@ def expected_image(
         flags=dict(cell.flags),
         tags=cell.tags,
         aliases=cell.aliases,
+        configured=cell.has_recipes,
         python=config.python,
         workdir=config.workdir,
         user=config.user,

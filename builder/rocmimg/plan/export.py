@@ -8,18 +8,20 @@ from pathlib import Path
 
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import ConfigError
-from rocmimg.plan.model import ImagePlan
+from rocmimg.plan.model import OWN_NAME, ImagePlan
 
 
 def write_contexts(images: Iterable[ImagePlan], folder: Path) -> Iterator[Path]:
     """Write each image to ``folder/<cell>/`` and yield the path of its Dockerfile; stale files there are removed.
 
-    A rootfs that was not made yet is left out: ``rocmimg build`` makes it.
+    A rootfs that was not made yet is left out: ``rocmimg build`` makes it. What another pipeline builds has no folder.
 
     Raises:
         ConfigError: a folder of that name holds something else.
     """
     for image in images:
+        if image.prebuilt:
+            continue
         place = folder / image.id
         if place.exists():
             if not _is_ours(place):
@@ -30,12 +32,14 @@ def write_contexts(images: Iterable[ImagePlan], folder: Path) -> Iterator[Path]:
         place.mkdir(parents=True)
         for file in image.context:
             _write(file, place / file.path)
-        dockerfile = place / "Dockerfile"
+        dockerfile = place / image.dockerfile_name
         dockerfile.write_text(image.dockerfile, encoding="utf-8")
         yield dockerfile
 
 
 def _is_ours(place: Path) -> bool:
+    if (place / OWN_NAME).is_file():
+        return True
     dockerfile = place / "Dockerfile"
     return dockerfile.is_file() and "Rendered by rocmimg" in dockerfile.read_text(encoding="utf-8", errors="replace")
 

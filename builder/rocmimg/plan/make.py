@@ -17,11 +17,12 @@ from rocmimg.engine.context import ContextFile
 from rocmimg.matrix.cell import Cell, Matrix
 from rocmimg.matrix.model import Network, Rootfs
 from rocmimg.paths import cache_dir
+from rocmimg.plan.adopted import adopted_image
 from rocmimg.plan.expected import expected_image
 from rocmimg.plan.manifest import image_manifest
 from rocmimg.plan.model import LABEL_CELL, ImagePlan, Input, Plan, RootfsPlan, stage_of
 from rocmimg.plan.sources import digest, local_files
-from rocmimg.render import Rendered, network_files, render
+from rocmimg.render import network_files, render
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
 from rocmimg.render.network import is_set
 
@@ -51,6 +52,9 @@ def make_plan(matrix: Matrix, cell_ids: Sequence[str], *, rootfs: bool | None = 
 
 
 def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
+    if not cell.has_recipes:
+        labels = {} if cell.prebuilt else _labels(matrix, cell, matrix.base_reference(cell, rootfs=rootfs))
+        return adopted_image(matrix, cell, labels)
     rendered = render(matrix, cell, rootfs=rootfs)
     # How the network is reached does not change what is built: neither its mounts nor its files are an input.
     direct = replace(cell, config=cell.config.model_copy(update={"network": Network()}))
@@ -83,7 +87,7 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         programs[name] = path.read_bytes()
         inputs.append(Input(kind="file", name=name, stage=stage, sha256=hashlib.sha256(programs[name]).hexdigest()))
     context += [ContextFile(path=f"{FILES}/{name}", data=data) for name, data in programs.items()]
-    expected = expected_image(matrix, cell, rootfs=rootfs, labels=_labels(matrix, cell, rendered))
+    expected = expected_image(matrix, cell, rootfs=rootfs, labels=_labels(matrix, cell, rendered.base))
     manifest = image_manifest(expected, {one.label: one.sha256 for one in inputs})
     inputs.append(Input(kind="manifest", stage="final", sha256=hashlib.sha256(manifest).hexdigest()))
     context.append(ContextFile(path=MANIFEST, data=manifest))
@@ -111,14 +115,14 @@ def _rootfs(rootfs: Rootfs) -> RootfsPlan:
     return RootfsPlan(rootfs=rootfs, key=key, archive=cache_dir() / "rootfs" / f"{rootfs.suite}-{key}.tar")
 
 
-def _labels(matrix: Matrix, cell: Cell, rendered: Rendered) -> dict[str, str]:
+def _labels(matrix: Matrix, cell: Cell, base: str) -> dict[str, str]:
     labels = {
         "org.opencontainers.image.title": cell.id,
         "org.opencontainers.image.description": cell.config.description,
         "org.opencontainers.image.source": cell.config.source_url,
         "org.opencontainers.image.version": cell.config.version,
         "org.opencontainers.image.revision": _revision(matrix.folder.resolve()),
-        "org.opencontainers.image.base.name": rendered.base,
+        "org.opencontainers.image.base.name": base,
         LABEL_CELL: cell.id,
     }
     return {name: value for name, value in (labels | dict(cell.config.labels)).items() if value}

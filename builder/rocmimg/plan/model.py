@@ -19,6 +19,8 @@ from rocmimg.render import Stage
 LABEL_CELL: Final = "io.rocmimg.cell"
 LABEL_DIGEST: Final = "io.rocmimg.plan"
 LABEL_INPUTS: Final = "io.rocmimg.inputs"
+OWN_NAME: Final = ".rocmimg.Dockerfile"
+"""What a Dockerfile of the project's own is called beside its context, which may have a file of any other name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,9 @@ class RootfsPlan:
 class Input:
     """One thing that an image is built from, and the stage that it changes."""
 
-    kind: Literal["stage", "rootfs", "source", "file", "manifest"]
+    kind: Literal["stage", "rootfs", "source", "file", "manifest", "head", "argument", "context", "image"]
     name: str = ""
-    """The stage, the component or the file; empty where there is one only."""
+    """The stage, the component, the file, or the build argument; empty where there is one only."""
     stage: str
     sha256: str
 
@@ -63,6 +65,16 @@ class ImagePlan:
     """All but the base image's id, which is known at build."""
     expected: ExpectedImage
     """What the image must be."""
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    """The stage that becomes the image; the last one when empty."""
+    other_images: tuple[str, ...] = ()
+    """Images besides the base that its steps copy from or mount, or that other stages start from."""
+
+    @property
+    def prebuilt(self) -> str:
+        """The image that another pipeline builds; empty where this plan is built."""
+        return self.cell.prebuilt
 
     @property
     def id(self) -> str:
@@ -89,7 +101,12 @@ class ImagePlan:
         return {"base image": base_id, **self.named_inputs}
 
     def origin(self, line: int) -> Position:
-        """The line of images.yaml that a line of the Dockerfile comes from: its component, the base, or the cell."""
+        """The line of images.yaml that a line of the Dockerfile comes from: its component, the base, or the cell.
+
+        A Dockerfile of the project's own has the line itself.
+        """
+        if self.cell.dockerfile:
+            return self.cell.dockerfile.position(line)
         for stage in self.stages:
             first = self.dockerfile.count("\n", 0, self.dockerfile.find(stage.text)) + 1
             if first <= line <= first + stage.text.count("\n"):
@@ -97,6 +114,16 @@ class ImagePlan:
                     return self.cell.position("components", stage.name)
                 return self.cell.position(*(("base",) if stage.name == "base" else ()))
         return self.cell.position()
+
+    @property
+    def dockerfile_name(self) -> str:
+        """What it is called beside its context."""
+        return OWN_NAME if self.cell.dockerfile else "Dockerfile"
+
+    @property
+    def known_digest(self) -> str:
+        """The digest of what is not built: all of it is known beforehand."""
+        return self.digest(self.base)
 
     def digest(self, base_id: str) -> str:
         """sha256 over every input, base image included: equal digests mean equal recipes."""

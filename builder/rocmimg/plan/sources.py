@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from pathspec import PathSpec
 
 
-def local_files(folder: Path, prefix: str, position: Position) -> tuple[ContextFile, ...]:
-    """Every file below ``folder`` that its .dockerignore lets through, under ``prefix``.
+def local_files(
+    folder: Path, prefix: str, position: Position, *, ignore: Path | None = None
+) -> tuple[ContextFile, ...]:
+    """Every file below ``folder`` that its .dockerignore (or the file ``ignore``) lets through, under ``prefix``.
 
     Raises:
         SourceError: the folder is missing, or something in it cannot be read.
     """
     if not folder.is_dir():
-        raise SourceError(
-            f"the source folder {folder} does not exist", next_step="correct the path after local:", position=position
-        )
-    ignored = _ignored(folder)
+        raise SourceError(f"the folder {folder} does not exist", next_step="correct the path", position=position)
+    ignored = _ignored(ignore or folder / ".dockerignore")
+    start = f"{prefix}/" if prefix else ""
     found: list[ContextFile] = []
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
@@ -36,10 +37,10 @@ def local_files(folder: Path, prefix: str, position: Position) -> tuple[ContextF
         _refuse_encoding(name, folder)
         if path.is_symlink():
             _refuse_encoding(link := str(path.readlink()), path)
-            found.append(ContextFile(path=f"{prefix}/{name}", link=link, mode=0o777))
+            found.append(ContextFile(path=f"{start}{name}", link=link, mode=0o777))
         elif path.is_file():
             mode = 0o755 if os.access(path, os.X_OK) else 0o644
-            found.append(ContextFile(path=f"{prefix}/{name}", data=path, mode=mode))
+            found.append(ContextFile(path=f"{start}{name}", data=path, mode=mode))
     return tuple(sorted(found, key=lambda file: file.path))
 
 
@@ -75,9 +76,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in (*files, *links))
 
 
-def _ignored(folder: Path) -> PathSpec[Any] | None:
-    """.dockerignore as gitignore patterns: docker's are anchored at the folder where git's are not."""
-    file = folder / ".dockerignore"
+def _ignored(file: Path) -> PathSpec[Any] | None:
+    """A .dockerignore as gitignore patterns: docker's are anchored at the folder where git's are not."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -86,23 +86,29 @@ def _ignored(folder: Path) -> PathSpec[Any] | None:
         raise SourceError(f"{file} is not UTF-8", why=str(error), next_step="save it as UTF-8 text") from None
     except OSError as error:
         raise SourceError(f"{file} cannot be read", why=error.strerror or str(error)) from error
-    from pathspec import PathSpec
-
     patterns = []
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
             continue
-        negated, pattern = ("!", line[1:]) if line.startswith("!") else ("", line)
-        patterns.append(f"{negated}/{pattern.lstrip('/')}")
+        negated, pattern = ("!", line[1:].strip()) if line.startswith("!") else ("", line)
+        whole = f"{negated}/{pattern.strip('/')}"
+        # Docker's `*` at the top takes folders with all that is in them; by itself git's, here, takes files alone.
+        patterns += [whole, f"{whole}/**"]
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of a class in a class
-                PathSpec.from_lines("gitignore", patterns[-1:])
+            _spec([whole])
         except (ValueError, re.error) as error:
             raise SourceError(
                 f"{line!r} is not a pattern", why=str(error).splitlines()[0], position=Position(str(file), number)
             ) from None
-    return PathSpec.from_lines("gitignore", patterns)
+    return _spec(patterns)
+
+
+def _spec(patterns: list[str]) -> PathSpec[Any]:
+    from pathspec import PathSpec
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of a class in a class
+        return PathSpec.from_lines("gitignore", patterns)
 
 
 def _refuse_encoding(name: str, where: Path) -> None:

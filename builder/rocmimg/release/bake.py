@@ -22,17 +22,21 @@ def bake_file(images: Iterable[ImagePlan], *, cache: str = "") -> dict[str, Any]
     that keeps the cache of every stage, one tag a cell. What only the engine knows, the base image's id, is in no label
     here: `rocmimg build` does not take such an image for its own.
     """
-    images = tuple(images)
+    images = tuple(image for image in images if not image.prebuilt)
     by_id = {image.id: image for image in images}
     targets = {}
     for image in images:
         target: dict[str, Any] = {
             "context": image.id,
-            "dockerfile": "Dockerfile",
+            "dockerfile": image.dockerfile_name,
             "tags": list(image.cell.tags),
             "labels": {**image.labels, LABEL_INPUTS: json.dumps(image.named_inputs, sort_keys=True)},
             "platforms": ["linux/amd64"],
         }
+        if image.cell.dockerfile:
+            target["args"] = dict(image.build_args)
+        if image.target:
+            target["target"] = image.target
         if image.needs in by_id:
             target["contexts"] = {image.base: f"target:{target_name(str(image.needs))}"}
         if image.cell.config.network.engine_mode != "default":

@@ -42,6 +42,12 @@ def is_set(network: Network) -> bool:
     return bool(network.model_dump(exclude_defaults=True, exclude={"engine_mode"}))
 
 
+def proxy_arguments(network: Network) -> Mapping[str, str]:
+    """The proxies as build arguments, which every Dockerfile takes, and which leave no trace in the image."""
+    found = {"http_proxy": network.http_proxy, "https_proxy": network.https_proxy, "no_proxy": str(network.no_proxy)}
+    return {name: value for key, value in found.items() if value for name in (key, key.upper())}
+
+
 def network_files(network: Network, folder: Path) -> Mapping[str, bytes | Path]:
     """Context path -> content; empty where nothing is set. ``folder`` is where relative paths start."""
     if not is_set(network):

@@ -173,6 +173,19 @@ def problems_of(report: Report, origins: Mapping[str, Callable[[int], Position]]
             )
 
 
+def problems_in(report: Report, cell: str) -> Iterator[Problem]:
+    """Findings about a Dockerfile of the project's own, and about its scripts, in those files."""
+    for finding in report.findings:
+        yield Problem(
+            level=finding.level.value,
+            rule=finding.rule,
+            message=finding.message,
+            position=Position(finding.file, finding.line, finding.column),
+            cells=(cell,),
+            fix=finding.fix,
+        )
+
+
 def annotation(level: str, fields: Mapping[str, object], said: str) -> str:
     """One workflow command."""
     properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in fields.items())

@@ -187,7 +187,7 @@ class TestDockerignore:
 
 
 def test_a_missing_source_names_its_line(load_matrix):
-    with pytest.raises(SourceError, match=r"images.yaml:6: the source folder .* does not exist"):
+    with pytest.raises(SourceError, match=r"images.yaml:6: the folder .* does not exist"):
         make_plan(load_matrix(MATRIX), ["app-gfx942"])
 
 

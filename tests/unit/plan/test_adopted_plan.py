@@ -1,0 +1,136 @@
+"""The plan of a target with a Dockerfile of the project's own: its inputs, its context, what a change rebuilds."""
+
+import pytest
+
+from rocmimg.matrix import load
+from rocmimg.plan import make_plan
+from rocmimg.plan.changed import after_change_of, between
+from rocmimg.plan.export import write_contexts
+
+DOCKERFILE = """\
+ARG BASE=rocm/pytorch:1
+FROM $BASE AS build
+ARG GPU_ARCH
+ARG WHERE=src
+COPY $WHERE/*.txt /in/
+RUN --mount=type=bind,source=tools/make.sh,target=/make.sh /make.sh $GPU_ARCH
+FROM other:2 AS unused
+COPY big /big
+FROM $BASE
+COPY --from=build /out /out
+COPY setup.cfg /
+COPY <<EOF /note
+hello
+EOF
+ADD https://example.org/x /x
+ARG AITER_REF
+"""
+MATRIX = """
+    targets:
+      mine:
+        gpu_archs: [gfx942]
+        dockerfile: {path: Dockerfile, args: {GPU_ARCH: "{arch}", AITER_REF: "{aiter.ref}"}}
+        contents: {aiter: {repo: https://example.org/aiter, ref: v1}}
+"""
+
+
+@pytest.fixture
+def mine(load_matrix, tmp_path):
+    for name in ("src/a.txt", "src/deep/b.txt", "src/c.py", "tools/make.sh", "big/file", "setup.cfg", "README.md"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    return lambda *sets: make_plan(load_matrix(MATRIX, *sets), ["mine-gfx942"])
+
+
+def changed(before, after):
+    old = before.images[0].named_inputs
+    return sorted(name for name, value in after.images[0].named_inputs.items() if old.get(name) != value)
+
+
+def test_what_its_stages_take_travels_and_nothing_else(mine):
+    (image,) = mine().images
+    assert [file.path for file in image.context] == ["setup.cfg", "src/a.txt", "tools/make.sh"]
+    assert [stage.name for stage in image.stages] == ["build", "stage-2"]
+    assert image.stages[1].uses == ("build",)
+    assert (image.base, image.other_images, image.target) == ("rocm/pytorch:1", (), "")
+    assert image.build_args == {"GPU_ARCH": "gfx942", "AITER_REF": "v1"}
+    assert image.dockerfile == DOCKERFILE
+    assert not image.expected.configured
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("src/a.txt", ["context src/*.txt"]),
+        ("src/new.txt", ["context src/*.txt"]),
+        ("src/c.py", []),
+        ("tools/make.sh", ["context tools/make.sh"]),
+        ("big/file", []),
+        ("README.md", []),
+    ],
+)
+def test_the_file_that_changed_is_named(mine, tmp_path, name, inputs):
+    before = mine()
+    (tmp_path / name).write_text("something else")
+    after = mine()
+    assert changed(before, after) == inputs
+    (rebuild,) = between(before, after)
+    assert bool(rebuild.stages) == bool(inputs)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "inputs"),
+    [
+        ("hello", "bye", ["stage stage-2"]),
+        ("/make.sh $GPU_ARCH", "/make.sh -v $GPU_ARCH", ["stage build"]),
+        ("COPY big /big", "COPY README.md /big", []),
+        ("WHERE=src", "WHERE=tools", ["context tools/*.txt", "stage build"]),
+        ("pytorch:1", "pytorch:2", ["head"]),
+        ("FROM $BASE\n", "# a remark\nFROM $BASE\n", []),
+    ],
+)
+def test_the_part_of_the_file_that_changed_is_named(mine, tmp_path, old, new, inputs):
+    before = mine()
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE.replace(old, new))
+    assert changed(before, mine()) == inputs
+
+
+def test_an_argument_is_an_input_of_the_stage_that_declares_it(mine):
+    before, after = mine(), mine("contents.aiter.ref=v2")
+    assert changed(before, after) == ["argument AITER_REF"]
+    (rebuild,) = between(before, after)
+    assert rebuild.stages == {"stage-2": "build argument AITER_REF changed"}
+    assert rebuild.kept == ("build",)
+    (said,) = after_change_of(before, ["aiter"])
+    assert said.stages == {"stage-2": "build argument AITER_REF is the pin of aiter"}
+
+
+def test_ignored_files_are_no_inputs_and_its_own_ignore_file_comes_first(mine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . /all\n")
+    (tmp_path / ".dockerignore").write_text("*\n")
+    (tmp_path / "Dockerfile.dockerignore").write_text("*\n!src\nsrc/*.py\n")
+    matrix = MATRIX.replace(', args: {GPU_ARCH: "{arch}", AITER_REF: "{aiter.ref}"}', "")
+    (tmp_path / "images.yaml").write_text(matrix)
+    (image,) = make_plan(load(tmp_path / "images.yaml"), ["mine-gfx942"]).images
+    assert [file.path for file in image.context] == ["src/a.txt", "src/deep/b.txt"]
+
+
+def test_what_cannot_be_told_is_everything(mine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM a\nARG GPU_ARCH\nARG AITER_REF\nCOPY $FROM_BASE /x\n")
+    (image,) = mine().images
+    assert "big/file" in [file.path for file in image.context]
+    assert [one.name for one in image.inputs if one.kind == "context"] == ["."]
+
+
+def test_it_is_written_beside_a_file_of_any_name(mine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM a\nARG GPU_ARCH\nARG AITER_REF\nCOPY Dockerfile setup.cfg /\n")
+    for _ in range(2):
+        (path,) = write_contexts(mine().images, tmp_path / "out")
+    assert path.read_text() == (tmp_path / "Dockerfile").read_text()
+    assert sorted(one.name for one in path.parent.iterdir()) == [".rocmimg.Dockerfile", "Dockerfile", "setup.cfg"]
+
+
+def test_a_line_of_it_is_its_own_place(mine):
+    assert str(mine().images[0].origin(5)) == "Dockerfile:5"
