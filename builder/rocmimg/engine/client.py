@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import tarfile
 import threading
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
@@ -20,10 +21,9 @@ from rocmimg.engine.failure import BuildCancelled, pull_failed, push_failed
 from rocmimg.engine.images import detail, entry, listed
 from rocmimg.engine.streams import stoppable
 from rocmimg.engine.types import EngineInfo
-from rocmimg.errors import RegistryError, RocmimgError
+from rocmimg.errors import EngineError, RegistryError, RocmimgError
 
 if TYPE_CHECKING:
-    import tarfile
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rocmimg.engine.container import Container
     from rocmimg.engine.endpoint import Endpoint
     from rocmimg.engine.events import Event
+    from rocmimg.engine.layers import Layer
     from rocmimg.engine.types import (
         BuildOutcome,
         BuildRequest,
@@ -199,6 +200,22 @@ class Engine:
         Read each member before taking the next. Raises EngineError.
         """
         return self._containers.exported(image)
+
+    def layers(self, image: str) -> list[Layer]:
+        """The files of each layer, lowest first. The engine writes and sends the whole image for that.
+
+        Raises:
+            EngineError: it does not, or has layers in a form that is not read.
+        """
+        from rocmimg.engine.container import members_of
+        from rocmimg.engine.layers import read_layers
+
+        with explained(f"cannot read the layers of {image}"):
+            chunks = self._api.client.get_image(image, chunk_size=1 << 20)
+            try:
+                return read_layers(members_of(chunks))
+            except (ValueError, LookupError, tarfile.TarError) as error:
+                raise EngineError(f"cannot read the layers of {image}", why=str(error)) from error
 
     def attach(self, container_id: str) -> Container:
         """A container that another process runs: commands and files as with ``run``, but it is not ours to remove."""

@@ -76,12 +76,12 @@ class Container:
         """
         with explained(f"cannot read {path} in the container"):
             chunks, _ = self._api.client.get_archive(self.id, path, chunk_size=1 << 20)
-            yield from _members(chunks)
+            yield from members_of(chunks)
 
     def export(self) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         """Every member of the container's own file system, in the engine's order. Read each before taking the next."""
         with explained("cannot read the container's files"):
-            yield from _members(self._api.client.export(self.id, chunk_size=1 << 20))
+            yield from members_of(self._api.client.export(self.id, chunk_size=1 << 20))
 
     def env(self) -> dict[str, str]:
         """The environment that commands get."""
@@ -90,7 +90,8 @@ class Container:
         return dict(one.split("=", 1) for one in said if "=" in one)
 
 
-def _members(chunks: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+def members_of(chunks: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """Every member of a tar that comes in ``chunks``. Read each before taking the next."""
     with contextlib.closing(chunks), tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks)), mode="r|") as tar:  # type: ignore[type-var]
         for member in tar:
             content = tar.extractfile(member) if member.isreg() else None
@@ -155,7 +156,7 @@ class Containers:
                 self._api.client.create_container_from_config(  # type: ignore[no-untyped-call]
                     {"Image": image, "Cmd": ["-"], "Labels": {RUN_LABEL: name}}, name
                 )
-                yield _members(self._api.client.export(name, chunk_size=1 << 20))
+                yield members_of(self._api.client.export(name, chunk_size=1 << 20))
         finally:
             self._remove(name)
 

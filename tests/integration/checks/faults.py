@@ -458,14 +458,32 @@ FAULTS = (
         "a layer of more than the budget", "size", "a layer has", ("F40",), sets=("checks.max_layer_mib=100",),
     ),
     Fault(
-        "something big that a later layer replaces", "layer-bytes", "a later layer replaced or removed", ("F40", "F49"),
-        instructions="RUN head -c 30000000 /dev/urandom > /big\nRUN head -c 30000000 /dev/urandom > /big && rm /big",
+        "something big that a later layer replaces", "layer-bytes", "MiB (bigwheel 28; ", ("F40", "F49"),
+        instructions="""\
+RUN cd $(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \\
+    mkdir bigwheel bigwheel-1.dist-info && \\
+    head -c 30000000 /dev/urandom > bigwheel/data && echo bigwheel/data,, > bigwheel-1.dist-info/RECORD && \\
+    printf 'Metadata-Version: 2.1\\nName: bigwheel\\nVersion: 1\\n' > bigwheel-1.dist-info/METADATA
+RUN rm $(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bigwheel/data
+""",
         sets=("checks.max_hidden_mib=20",),
     ),
     Fault(
         "a cache in a home that nobody may write to", "restricted", "/root/.triton cannot be written to", ("F53",),
         script="echo 'x = 1' | package triton",
         instructions="ENV HOME=/root USER=app XDG_CACHE_HOME=/tmp/cache", sets=("checks.conditions=[restricted]",),
+    ),
+    Fault(
+        "a package of the target that writes beside itself", "restricted", "import writer fails restricted", ("F53",),
+        script="""
+        echo "open(__file__ + '.lock', 'w').close()" | package writer
+        dist writer 1 writer/__init__.py
+        echo "import absent" | package never
+        dist never 1 never/__init__.py
+        """,
+        twin="echo 'x = 1' | package writer; dist writer 1 writer/__init__.py",
+        instructions="ENV HOME=/tmp USER=app",
+        sets=("checks.conditions=[restricted]", "pip.writer=1", "pip.never=1"),
     ),
     Fault(
         "a pip cache", "leftovers", "pip cache: 2 MiB in /root/.cache/pip", ("F40",),

@@ -1,11 +1,13 @@
 """Run inside a restricted container: who am I, where may caches be written, and what can be imported.
 
-``python -c TEXT JOB``, JOB being a JSON list of modules. The last line of standard output is the answer.
+``python -c TEXT JOB``, JOB being a JSON object: modules, and distributions whose modules are meant. The last line of
+standard output is the answer.
 """
 
 from __future__ import annotations
 
 import getpass
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -104,6 +106,20 @@ def _import(name: str) -> dict[str, str]:
     return {"error": lines[-1] if lines else f"exit code {done.returncode}", "trace": trace}
 
 
+def _modules_of(distribution: str) -> list[str]:
+    """What a distribution installs at the top: names that can be imported; none where it is not there."""
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    names: dict[str, None] = {}
+    for file in files:
+        first, _, rest = str(file).partition("/")
+        if rest == "__init__.py" or (not rest and first.endswith(".py")):
+            names[first[:-3] if not rest else first] = None
+    return [name for name in names if name.isidentifier() and not name.startswith("_")]
+
+
 def _user() -> str:
     """Why the user has no name; empty where it has one."""
     try:
@@ -114,9 +130,13 @@ def _user() -> str:
 
 
 if __name__ == "__main__":
+    job = json.loads(sys.argv[1])
+    wanted = dict.fromkeys(job["modules"])
+    for one in job["distributions"]:
+        wanted.update(dict.fromkeys(_modules_of(one)))
     answer = {
         "user": _user(),
         "folders": _folders(),
-        "imports": {name: _import(name) for name in json.loads(sys.argv[1])},
+        "imports": {name: _import(name) for name in wanted},
     }
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

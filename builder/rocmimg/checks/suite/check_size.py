@@ -2,15 +2,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from rocmimg.checks import Image, check, fail, not_applicable
+from rocmimg.checks import Image, check, not_applicable
 
 MIB: Final = 1 << 20
 _ALLOWED: Final = {"git history": 256 * MIB}
 """What may be left of a kind. A checkout keeps its history, by which its version is told; a blobless one is small."""
 _ALLOWED_ELSE: Final = MIB
-_HIDDEN: Final = 64 * MIB
-_HIDDEN_PART: Final = 0.05
-"""Less than either is not worth a note."""
 
 
 @check("size", tier="image", classes=["F40"])
@@ -34,32 +31,6 @@ def check_size(image: Image) -> None:
             cause="a layer is pulled and unpacked as one piece",
             fix="install less in that step, or split it; or raise checks.max_layer_mib",
         )
-
-
-@check("layer-bytes", tier="image", classes=["F40", "F49"])
-def check_layer_bytes(image: Image) -> None:
-    """Layers hold little that a later layer replaces or removes."""
-    layers = sum(entry["size"] for entry in image.history)
-    live = image.probe["files"]["bytes"]
-    hidden = layers - live
-    image.note(layers=layers, live=live)
-    if not layers:
-        not_applicable("the engine does not tell the sizes of the layers")
-    limit = image.expect.max_hidden_mib
-    largest = max(image.history, key=lambda entry: entry["size"])
-    said = (
-        f"{hidden // MIB} of {layers // MIB} MiB in the layers are not in the image any more: a later layer replaced "
-        "or removed them"
-    )
-    if limit and hidden > limit * MIB:
-        fail(
-            f"{said}; {limit} MiB are allowed (checks.max_hidden_mib)",
-            cause="something was installed twice, or removed in another step than the one that brought it; the largest "
-            f"layer is {largest['created_by'][:120]}",
-            fix="install it once, at its last version, and remove what a step does not leave behind in that step",
-        )
-    if not limit and hidden > max(_HIDDEN, layers * _HIDDEN_PART):
-        image.remark(said)
 
 
 @check("leftovers", tier="image", classes=["F40"])
