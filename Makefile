@@ -1,12 +1,13 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real
+.PHONY: help setup venv demo test test-engines test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real
 
 # Images for CI often set it: each process would then compile this project's modules, and pytest its tests, again.
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
+comma := ,
 PYTEST := $(BIN)/python -m pytest
 LOCK = mkdir -p build && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock-tools' --group dev pyproject.toml
@@ -50,6 +51,13 @@ unit: venv
 
 integration:
 	$(PYTEST) -q tests/integration
+
+# test-engines: the engine room and the whole way of a release on each engine, or on ENGINES=docker28,podman4 (root)
+ENGINES ?= docker20,docker28,docker28-containerd,podman4,podman5
+test-engines: test-tools
+	@for engine in $(subst $(comma), ,$(ENGINES)); do echo "== $$engine"; \
+	  ROCMIMG_TEST_ENGINES=$$engine $(PYTEST) -q -rs tests/integration/engine || failed="$$failed $$engine"; done; \
+	  [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 # trace: every production Dockerfile on the real engine, external commands recorded instead of run
 trace:

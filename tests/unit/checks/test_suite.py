@@ -25,6 +25,7 @@ from rocmimg.checks.suite.check_size import check_leftovers
 from rocmimg.checks.suite.check_starts import check_entry_module, check_starts
 from rocmimg.checks.suite.check_symbol_versions import check_symbol_versions
 from rocmimg.checks.suite.check_versions import check_pins, check_version_stamp
+from rocmimg.checks.suite.gpu_errors import needs_gpu
 from rocmimg.errors import EngineError
 
 SHA = "6520ace8227ffe2728148d5f3b9872a870b0a560"
@@ -507,3 +508,18 @@ def test_versions_are_compared_as_pep_440_says(verdict, version, tag, says):
     one = {"name": "amd-aiter", "version": version, "checkout": "/w/aiter", "path": "/w/aiter", "packages": []}
     git = {"aiter": {"head": "a" * 40, "tag": tag}}
     assert verdict(check_version_stamp, distributions=[one], git=git)[0] == says
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("KeyError: 'libamd_smi.so'", False),
+        ("OSError: /opt/rocm/lib/librocm_smi64.so: cannot open shared object file: No such file or directory", False),
+        ("ImportError: no GPU found", False),
+        ("RuntimeError: No HIP GPUs are available", True),
+        ("KeyError: 'rocminfo'", True),
+        ("AmdSmiLibraryException: Error code: 34 | AMDSMI_STATUS_DRIVER_NOT_LOADED amdsmi driver not loaded", True),
+    ],
+)
+def test_a_gpu_is_not_what_an_absent_library_lacks(error, expected):
+    assert needs_gpu(error, "in amdsmi_interface") is expected

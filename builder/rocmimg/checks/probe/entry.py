@@ -6,6 +6,7 @@ import posixpath
 import re
 import shlex
 import stat
+from itertools import takewhile
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from .loader import Loader
@@ -26,8 +27,16 @@ _SHELLS_OWN = {
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _IMPORT = re.compile(r"^from ([\w.]+) import (\w+)", re.MULTILINE)
 _TRAMPOLINE = re.compile(r"^'''exec' \"?([^\"' ]+)\"? ", re.MULTILINE)
-_GOES_ON = re.compile(r"^\s*exec\s+(?:[\w/.-]+\s+)*\"?\$(?:@|\{@\})", re.MULTILINE)
+_GOES_ON = re.compile(
+    r"^\s*exec\s+(?:(?:\S*/)?(?:gosu|su-exec|setpriv|runuser|sudo|env|nice|ionice|numactl|stdbuf|taskset|tini|dumb-init)"
+    r"\s(?:[^\n]*\s)?)?\"?\$(?:@|\{@\})",
+    re.MULTILINE,
+)
+"""A script that becomes what it was given, itself or by a program that does."""
+_LOOKS_ELSEWHERE = re.compile(r"\bPATH=|^\s*(?:source|\.)\s|\binstall\b|<<", re.MULTILINE)
+"""What a script does before its last command that changes what that command is: nothing is said of it then."""
 _MOST_STEPS = 8
+_MOST_TEXT = 1 << 16
 _ELF = b"\x7fELF"
 
 
@@ -101,7 +110,7 @@ class Entry:
             return
         self.path = self.path or path
         real = self._tree.real(path) or path
-        head = self._tree.read(real, 1 << 16)
+        head = self._tree.read(real, _MOST_TEXT)
         if head[:4] == _ELF:
             self.chain.append({"path": real, "kind": "program"})
             self._program(path, argv, depth)
@@ -202,6 +211,17 @@ class Entry:
         self.chain.append({"path": self._tree.real(found) or found, "kind": "program"})
         if name in _SHELLS and len(argv) > 1 and _GOES_ON.search(text) and not argv[1].startswith("-"):
             self._follow(argv[1:], depth + 1)
+        elif name in _SHELLS and len(head) < _MOST_TEXT and not _LOOKS_ELSEWHERE.search(text):
+            self._last_command(text, depth)
+
+    def _last_command(self, text: str, depth: int) -> None:
+        """What a shell script becomes at its end, whatever it was given."""
+        lines = re.sub(r"\\\n\s*", " ", text).splitlines()
+        last = next((line for line in reversed(lines) if line.strip() and not line.lstrip().startswith("#")), "")
+        begins, _, command = last.partition(" ")
+        name = command.split()[0] if command.strip() else ""
+        if begins == "exec" and (name.startswith("/") or "/" not in name):
+            self._shell_text(command, depth)
 
     def _program(self, path: str, argv: Sequence[str], depth: int) -> None:
         name = posixpath.basename(path)
@@ -225,8 +245,7 @@ class Entry:
         while words and (words[0] == "exec" or re.fullmatch(r"\w+=[\w./:-]*", words[0])):
             words.pop(0)
         if words and _PLAIN.fullmatch(words[0]) and words[0] not in _SHELLS_OWN:
-            plain = [word for word in words if _PLAIN.fullmatch(word)]
-            self._follow(plain if len(plain) == len(words) else words[:1], depth + 1)
+            self._follow(list(takewhile(_PLAIN.fullmatch, words)), depth + 1)
 
     def _given(self, name: str) -> None:
         """A file that an interpreter is given: it must be there."""

@@ -12,10 +12,14 @@ _NO_GPU: Final = re.compile(
     r"|unable to (detect|get|determine).*(arch|gpu)",
     re.IGNORECASE,
 )
+_NO_LIBRARY: Final = re.compile(r"""^(?:KeyError|OSError|FileNotFoundError): .*lib\w[\w+-]*\.so""")
+"""A library that is not there; what looks it up in a table or by itself says so in other words than the loader."""
 NEVER: Final = ("ImportError:", "ModuleNotFoundError:", "SyntaxError:", "IndentationError:", "NameError:")
 """No GPU makes these go away."""
 
 
 def needs_gpu(error: str, trace: str = "") -> bool:
     """Whether an import that ended so may work where there is a GPU."""
-    return not error.startswith(NEVER) and bool(_NO_GPU.search(error) or _NO_GPU.search(trace[-600:]))
+    if error.startswith(NEVER) or _NO_LIBRARY.match(error):
+        return False
+    return bool(_NO_GPU.search(error) or _NO_GPU.search(trace[-600:]))
