@@ -21,6 +21,6 @@ def build_small_base(engine: Engine) -> None:
         ContextFile(path="root/etc/passwd", data=b"root:x:0:0::/root:/bin/sh\n"),
         ContextFile(path="root/etc/group", data=b"root:x:0:\n"),
     )
-    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run /etc/apt/apt.conf.d"]\n'
+    text = 'FROM scratch\nCOPY root /\nRUN ["/bin/sh", "-c", "mkdir -p /tmp /var /run"]\n'
     context = (*closure(*found, Path("/bin/sh"), Path("/bin/bash")), *users)
     engine.build(BuildRequest(dockerfile=text, context=context, tags=(SMALL_BASE,)), lambda _: None)

@@ -22,7 +22,8 @@ PARTS = ("lint", "contract", "pins")
 @click.option(
     "--online",
     is_flag=True,
-    help="Also look for refs that moved, and try a clone and checkout of each pin that the contract reads.",
+    help="Also look for refs that moved, simulate the installation of each list of Debian packages, and try a clone "
+    "and checkout of each pin that the contract reads.",
 )
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Accepted findings of the contract.")
 @click.option(
@@ -45,6 +46,7 @@ def command(
     from rocmimg.contract.cells import examine, problems_of
     from rocmimg.lint import service
     from rocmimg.lint.runner import joined
+    from rocmimg.lock.apt import check_apt
     from rocmimg.lock.update import moved_refs
     from rocmimg.problem import merged
     from rocmimg.report import check, lint
@@ -64,13 +66,15 @@ def command(
     report = joined([rendered, *own.values()])
     found = examine(selected.cells, selected.matrix, accepted, parts=chosen, online=online)
     moved, not_looked = moved_refs(choice.load(lock=False, fetches=True).matrix, selected.ids) if online else ([], [])
-    skipped = list(dict.fromkeys([*found.not_run, *not_looked]))
+    apt, not_simulated = check_apt(selected.matrix, selected.cells) if online and "pins" in chosen else ([], [])
+    skipped = list(dict.fromkeys([*found.not_run, *not_looked, *not_simulated]))
     problems = merged(
         [
             *lint.problems_of(rendered, {image.id: image.origin for image in images}),
             *(problem for cell, about in own.items() for problem in lint.problems_in(about, cell)),
             *problems_of(found, selected.cells, selected.matrix),
             *check.moved(moved, str(selected.matrix.path)),
+            *apt,
         ]
     )
     shown = problems if verbose or form in ("json", "sarif") else [one for one in problems if one.level != "note"]

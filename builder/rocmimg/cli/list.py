@@ -16,7 +16,7 @@ def command(
     choice: Choice,
     as_json: bool,
 ) -> None:
-    """List the cells of the matrix."""
+    """List the cells of the matrix, and which targets have none because they are only extended."""
     from rocmimg.plan.expected import expected_image
 
     selected = choice.load()
@@ -30,3 +30,6 @@ def command(
         ("cell", "base", "components", "tag"),
         [(row["id"], row["base"], str(len(row["components"])), next(iter(row["tags"]), "")) for row in rows],
     )
+    for target, users in selected.matrix.extended.items() if not choice.restricts else ():
+        by = f" by {', '.join(users)}" if users else ""
+        click.echo(f"{target}: no cells, only extended{by}", err=True)

@@ -131,7 +131,7 @@ class Choice:
 
         selection = Selection(ids=self.cells, targets=self.targets, archs=self.archs, variants=self.variants)
         matrix = load(self.file, sets=[parse_set(text) for text in self.sets], selection=selection)
-        chosen = select(matrix.cells, selection)
+        chosen = select(matrix.cells, selection, matrix.extended)
         if fetches or refs != "named":
             from rocmimg.matrix.mirrors import with_served_folders
 

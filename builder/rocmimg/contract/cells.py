@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rocmimg.contract.rules import Switches, with_switches
 from rocmimg.errors import ContractBroken, SourceError
 from rocmimg.problem import Problem
 from rocmimg.source import Git, Local, Nothing, SourceSpec
@@ -28,8 +29,15 @@ class Pair:
     framework: SourceSpec
     package: str
     source: SourceSpec
+    switches: Switches = ()
+    """What of the image's environment decides what the package offers."""
     note: str = ""
     """What of the sources this does not read."""
+
+    @property
+    def source_name(self) -> str:
+        """The source and its switches, as a contract names them."""
+        return with_switches(str(self.source), self.switches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,11 @@ def components_of(cell: Cell, matrix: Matrix) -> dict[str, tuple[ResolvedCompone
     return found | {component.name: (component, cell) for component in cell.components}
 
 
+def environment_of(cell: Cell, matrix: Matrix) -> dict[str, str]:
+    """The environment of a cell's image, as far as the matrix says it: its own over that of its base."""
+    return (environment_of(matrix.cell(cell.base_cell), matrix) if cell.base_cell else {}) | cell.runtime_env
+
+
 def source_of(component: ResolvedComponent, matrix: Matrix) -> SourceSpec:
     """Where a component's sources can be read on this machine, without commits that are picked or reverted."""
     match component.source:
@@ -76,13 +89,14 @@ def source_of(component: ResolvedComponent, matrix: Matrix) -> SourceSpec:
 
 def pairs_of(cell: Cell, matrix: Matrix, given: Mapping[str, SourceSpec]) -> Iterator[Pair]:
     """What may need one another in a cell: its frameworks, and the packages that have rules."""
-    from rocmimg.contract.rules import special_packages
+    from rocmimg.contract.rules import special_packages, switches_of
 
     placed = {
         component.module: (component, source_of(component, matrix))
         for component, owner in components_of(cell, matrix).values()
         if component.install is not None and component.module and component.source != Nothing()
     }
+    environment = environment_of(cell, matrix)
     special = {package: source for package, (_, source) in placed.items() if package in special_packages()}
     sources: dict[str, SourceSpec] = {**special, **given}
     for package, source in sources.items():
@@ -90,7 +104,8 @@ def pairs_of(cell: Cell, matrix: Matrix, given: Mapping[str, SourceSpec]) -> Ite
             if module not in sources and component.recipe.framework:
                 pinned = [component] if package in given else [component, placed[package][0]]
                 note = "; ".join(filter(None, map(_changed, pinned)))
-                yield Pair(framework=framework, package=package, source=source, note=note)
+                switches = switches_of(package, environment)
+                yield Pair(framework=framework, package=package, source=source, switches=switches, note=note)
 
 
 def _changed(component: ResolvedComponent) -> str:
@@ -107,7 +122,9 @@ def run_pairs(
     not_read: list[NotRead] = []
     for pair in dict.fromkeys(pairs):
         try:
-            contract = checker.check(pair.framework, pair.package, pair.source, baseline=baseline)
+            contract = checker.check(
+                pair.framework, pair.package, pair.source, switches=pair.switches, baseline=baseline
+            )
             contracts.append(replace(contract, notes=(*contract.notes, pair.note)) if pair.note else contract)
         except SourceError as error:
             not_read.append(NotRead(pair=pair, error=error))
@@ -120,7 +137,7 @@ def probes_of(checker: Checker, cell: Cell, matrix: Matrix) -> Iterator[Probe]:
 
     for pair in pairs_of(cell, matrix, {}):
         uses = checker.scan(pair.framework, pair.package).uses
-        expected = static_answers(uses, checker.package(pair.package, pair.source))
+        expected = static_answers(uses, checker.package(pair.package, pair.source, pair.switches))
         yield Probe(pair=pair, wanted=needs(uses), expected=expected)
 
 
@@ -205,7 +222,7 @@ def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Itera
             str(source_of(component, matrix)): owner.position_of(component.name, "ref")
             for component, owner in components_of(cell, matrix).values()
         }
-        pairs = {(str(pair.framework), str(pair.source)) for pair in pairs_of(cell, matrix, {})}
+        pairs = {(str(pair.framework), pair.source_name): str(pair.source) for pair in pairs_of(cell, matrix, {})}
         for contract in found.contracts:
             if (contract.framework, contract.source) not in pairs:
                 continue
@@ -215,7 +232,7 @@ def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Itera
                         level=level,
                         rule=finding.verdict,
                         message=f"{contract.framework}: {finding.file}:{finding.line}: {finding.message}",
-                        position=pinned[contract.source],
+                        position=pinned[pairs[contract.framework, contract.source]],
                         cells=(cell.id,),
                         fix=f"{finding.target}: {finding.window}" if finding.window else "",
                     )
@@ -238,7 +255,7 @@ def problems_of(found: Examined, cells: Sequence[Cell], matrix: Matrix) -> Itera
         yield Problem(
             level="error",
             rule="capability",
-            message=f"{need.source} does not have {need.target}",
+            message=f"{need.source_name} does not have {need.target}",
             position=cell.position_of(owner.name, "capabilities"),
             cells=(need.cell,),
             fix="`rocmimg contract window` shows the releases that have it",
@@ -273,7 +290,7 @@ def _check(
 
     store = checker.store(source)
     findings = [
-        pins.check_triton_swap(store, component.recipe.env),
+        pins.check_triton_swap(store, component.env),
         pins.check_python(store, base),
         pins.check_cmake(store, component.build_pip.get("cmake", "")),
     ]

@@ -13,7 +13,7 @@ from rocmimg.contract.framework import Scan, scan
 from rocmimg.contract.judge import Tally, judge, outcome
 from rocmimg.contract.model import Contract, FileUses, Finding, ModuleFacts, Use
 from rocmimg.contract.nearest import Nearest, parameters_of
-from rocmimg.contract.rules import rules_for
+from rocmimg.contract.rules import Switches, rules_for, with_switches
 from rocmimg.contract.source import SourcePackage, Status
 from rocmimg.contract.stores import GitStore, Store, history, open_store
 from rocmimg.contract.window import History, Window
@@ -42,9 +42,9 @@ class Checker:
         self._facts = ParseCache("facts", ModuleFacts)
         self._stores: dict[SourceSpec, Store] = {}
         self._scans: dict[tuple[SourceSpec, str], Scan] = {}
-        self._packages: dict[tuple[str, SourceSpec], SourcePackage] = {}
-        self._histories: dict[tuple[str, SourceSpec], History | None] = {}
-        self._windows: dict[tuple[str, Use], Window] = {}
+        self._packages: dict[tuple[str, SourceSpec, Switches], SourcePackage] = {}
+        self._histories: dict[tuple[str, SourceSpec, Switches], History | None] = {}
+        self._windows: dict[tuple[History, Use], Window] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -67,11 +67,11 @@ class Checker:
             self._stores[source] = open_store(source, refresh=self._refresh, mirrors=self._mirrors)
         return self._stores[source]
 
-    def package(self, package: str, source: SourceSpec) -> SourcePackage:
+    def package(self, package: str, source: SourceSpec, switches: Switches = ()) -> SourcePackage:
         """A package in a source. Raises SourceError."""
-        key = (package, source)
+        key = (package, source, switches)
         if key not in self._packages:
-            self._packages[key] = SourcePackage(self.store(source), rules_for(package), self._facts)
+            self._packages[key] = SourcePackage(self.store(source), rules_for(package), self._facts, switches)
         return self._packages[key]
 
     def scan(self, framework: SourceSpec, package: str) -> Scan:
@@ -81,14 +81,15 @@ class Checker:
             self._scans[key] = scan(self.store(framework), package, self._uses)
         return self._scans[key]
 
-    def history(self, package: str, source: SourceSpec) -> History | None:
+    def history(self, package: str, source: SourceSpec, switches: Switches = ()) -> History | None:
         """The releases of the repository that a source is in; None where it is not in one."""
-        key = (package, source)
+        key = (package, source, switches)
         if key not in self._histories:
             git = history(source, self._mirrors)
             if git is not None and self._refresh:
                 git.refresh()
-            self._histories[key] = History(git, rules_for(package), self._facts) if git is not None else None
+            found = History(git, rules_for(package), self._facts, switches) if git is not None else None
+            self._histories[key] = found
         return self._histories[key]
 
     def check(
@@ -97,12 +98,13 @@ class Checker:
         package: str,
         source: SourceSpec,
         *,
+        switches: Switches = (),
         baseline: Sequence[Accepted] = (),
         windows: bool = True,
     ) -> Contract:
         """Compare a framework with one source. Raises SourceError where either cannot be read."""
         scanned = self.scan(framework, package)
-        provided = self.package(package, source)
+        provided = self.package(package, source, switches)
         tally = Tally()
         notes: list[str] = []
         found: list[tuple[Finding, Use]] = []
@@ -111,7 +113,7 @@ class Checker:
                 notes.append(f"{path}:{uses.error_line}: does not parse, so it was not read: {uses.error}")
             found += judge(path, uses, provided, tally)
         nearest = Nearest(provided)
-        releases = self.history(package, source) if windows else None
+        releases = self.history(package, source, switches) if windows else None
         findings = [self._annotated(f, use, nearest, releases) for f, use in found]
         findings.sort(key=lambda f: (_ORDER[f.level], f.file, f.line))
         marked, unused = accept(findings, baseline)
@@ -120,7 +122,7 @@ class Checker:
             notes.append(f"{source} is not a git repository: no windows of releases")
         return Contract(
             framework=self.store(framework).name,
-            source=provided.store.name,
+            source=with_switches(provided.store.name, switches),
             package=package,
             files=scanned.files,
             uses=tally.uses,
@@ -156,7 +158,7 @@ class Checker:
     def _window(self, use: Use, releases: History) -> Window:
         # The line says nothing about the source: equal needs share one window.
         need = replace(use, line=0, when="lazy", tries=(), handler_of=(), probes=(), scope="", via="")
-        key = (releases.repository.name, need)
+        key = (releases, need)
         if key not in self._windows:
 
             def ask(source: SourcePackage) -> Status:
@@ -166,20 +168,20 @@ class Checker:
             self._windows[key] = releases.window(ask)
         return self._windows[key]
 
-    def status(self, target: str, source: SourceSpec) -> Status:
+    def status(self, target: str, source: SourceSpec, switches: Switches = ()) -> Status:
         """Whether a source has a dotted name. Raises SourceError where it cannot be read."""
-        package = self.package(target.partition(".")[0], source)
+        package = self.package(target.partition(".")[0], source, switches)
         return package.resolve(target, _module_part(package, target)).status
 
-    def capability(self, target: str, source: SourceSpec) -> Capability:
+    def capability(self, target: str, source: SourceSpec, switches: Switches = ()) -> Capability:
         """The releases of a repository that have a dotted name, and where its parameters change.
 
         Raises SourceError where the source is not in one.
         """
         package = target.partition(".")[0]
-        releases = self.history(package, source)
+        releases = self.history(package, source, switches)
         if releases is None:
-            self.package(package, source)
+            self.package(package, source, switches)
             from rocmimg.errors import SourceError
 
             raise SourceError(

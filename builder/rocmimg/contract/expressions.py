@@ -54,10 +54,10 @@ def texts_of(node: ast.expr | None) -> tuple[str, ...] | None:
 
 
 def evaluate(node: ast.expr, known: dict[str, Constant]) -> Constant:
-    """The value of an expression under Linux and an empty environment.
+    """The value of an expression under Linux.
 
-    Variables read from the environment have their defaults: that is what an image has that sets none of them.
-    Raises UndecidedError for everything else.
+    ``known`` has names of the module, and as ``$NAME`` variables of the image's environment; all others that the text
+    reads have their defaults. Raises UndecidedError for everything else.
     """
     match node:
         case ast.Constant(value=str() | int() | float() | bool() | None as value):
@@ -107,6 +107,9 @@ def _compare(left: Constant, operator: ast.cmpop, right: Constant) -> bool:
 def _call(node: ast.Call, known: dict[str, Constant]) -> Constant:
     name = dotted(node.func)
     if name in _ENVIRONMENT and node.args:
+        variable = f"${text_of(node.args[0])}"
+        if variable in known:
+            return known[variable]
         return evaluate(node.args[1], known) if len(node.args) > 1 else None
     if name in ("int", "bool", "str") and len(node.args) == 1:
         value = evaluate(node.args[0], known)

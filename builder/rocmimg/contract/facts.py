@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rocmimg.contract.expressions import (
@@ -24,13 +24,17 @@ from rocmimg.contract.model import Binding, ModuleFacts, Parameter, Star
 Names = dict[str, tuple[Binding, ...]]
 
 
-def read_module(content: bytes, module: str, *, is_package: bool) -> ModuleFacts:
-    """Facts of a module from its text. A text that does not parse gives facts with ``error``."""
+def read_module(
+    content: bytes, module: str, *, is_package: bool, switches: Mapping[str, str] | None = None
+) -> ModuleFacts:
+    """Facts of a module from its text, under an environment. A text that does not parse gives facts with ``error``."""
     tree, error, line = parse(content)
     if tree is None:
         return ModuleFacts(error=error, error_line=line)
     reader = _Reader(
-        module if is_package else module.rpartition(".")[0], dynamic=MENTIONS_GLOBALS.search(content) is not None
+        module if is_package else module.rpartition(".")[0],
+        dynamic=MENTIONS_GLOBALS.search(content) is not None,
+        known={f"${name}": value for name, value in (switches or {}).items()},
     )
     try:
         names = reader.block(tree.body)
@@ -70,7 +74,7 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) ->
 
 
 class _Reader:
-    def __init__(self, package: str, *, dynamic: bool) -> None:
+    def __init__(self, package: str, *, dynamic: bool, known: dict[str, Constant]) -> None:
         self.package = package
         self.dynamic = dynamic
         """True where bodies of functions must be searched for ``global`` and ``globals()``."""
@@ -82,7 +86,7 @@ class _Reader:
         self.maps: dict[str, dict[str, str]] = {}
         self.lists: dict[str, tuple[str, ...]] = {}
         self.globals: Names = {}
-        self.known: dict[str, Constant] = {}
+        self.known = known
         self.depth = 0
 
     def block(self, body: Sequence[ast.stmt]) -> Names:

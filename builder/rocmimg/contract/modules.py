@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rocmimg.contract.cache import ParseCache
 from rocmimg.contract.facts import read_module
 from rocmimg.contract.model import ModuleFacts
-from rocmimg.contract.rules import Rules
+from rocmimg.contract.rules import Rules, Switches
 from rocmimg.contract.stores import GitStore, Store, walk
 from rocmimg.errors import SourceError
 
@@ -18,11 +18,13 @@ class Modules:
     Raises SourceError where the package is not in the store.
     """
 
-    def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts]) -> None:
+    def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts], switches: Switches = ()) -> None:
         self.store = store
         self.rules = rules
         self.package = rules.package
         self._cache = cache
+        self._switches = dict(switches)
+        self._read_with = "".join(f"{name}={value} " for name, value in switches)
         self._facts: dict[str, ModuleFacts | None] = {}
         name = self.package.replace(".", "/")
         for root in rules.roots:
@@ -78,11 +80,11 @@ class Modules:
             if found is not None:
                 path, content, is_package = found
                 # Relative imports make the facts depend on the module's own name.
-                key = f"{module}:{content}"
+                key = f"{self._read_with}{module}:{content}"
                 facts = self._cache.get(key) if content else None
                 if facts is None:
                     for _, text in self.store.read((path,)):
-                        facts = read_module(text, module, is_package=is_package)
+                        facts = read_module(text, module, is_package=is_package, switches=self._switches)
                     if facts is not None and content:
                         self._cache.put(key, facts)
             self._facts[module] = facts

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from rocmimg.contract.cells import components_of, source_of
+from rocmimg.contract.cells import components_of, environment_of, source_of
+from rocmimg.contract.rules import Switches, switches_of, with_switches
 from rocmimg.errors import SourceError
 from rocmimg.source import Git, Local, SourceSpec
 
@@ -30,9 +31,15 @@ class Required:
     cell: str
     target: str
     source: SourceSpec
+    switches: Switches = ()
 
     def __str__(self) -> str:
-        return f"{self.cell}: requires {self.target}, which {self.source} does not have"
+        return f"{self.cell}: requires {self.target}, which {self.source_name} does not have"
+
+    @property
+    def source_name(self) -> str:
+        """The source and its switches."""
+        return with_switches(str(self.source), self.switches)
 
     @property
     def package(self) -> str:
@@ -72,9 +79,11 @@ class Availability:
 
 def required_of(cell: Cell, matrix: Matrix) -> Iterator[Required]:
     """Capabilities that images.yaml names for a cell (``capabilities``)."""
+    environment = environment_of(cell, matrix)
     for component, _ in components_of(cell, matrix).values():
         for target in component.config.capabilities:
-            yield Required(cell=cell.id, target=target, source=source_of(component, matrix))
+            switches = switches_of(target.partition(".")[0], environment)
+            yield Required(cell=cell.id, target=target, source=source_of(component, matrix), switches=switches)
 
 
 def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[Required], list[str]]:
@@ -83,7 +92,7 @@ def missing_of(checker: Checker, needs: Sequence[Required]) -> tuple[list[Requir
     unread: list[str] = []
     for need in needs:
         try:
-            if checker.status(need.target, need.source) != "resolved":
+            if checker.status(need.target, need.source, need.switches) != "resolved":
                 missing.append(need)
         except SourceError as error:
             unread.append(f"not run: {need.cell} requires {need.target}: {error}")
@@ -99,10 +108,10 @@ def _availability(checker: Checker, need: Required, other: str) -> Availability:
     pin = need.source.ref if isinstance(need.source, Git) and need.source.ref else str(need.source)
     found = Availability(cell=need.cell, capability=need.target, pin=pin, has="not run", other=other)
     try:
-        found = replace(found, has=_WORDS[checker.status(need.target, need.source)])
+        found = replace(found, has=_WORDS[checker.status(need.target, need.source, need.switches)])
         if other:
-            found = replace(found, then=_WORDS[checker.status(need.target, _at(need.source, other))])
-        return replace(found, window=str(checker.capability(need.target, need.source).window))
+            found = replace(found, then=_WORDS[checker.status(need.target, _at(need.source, other), need.switches)])
+        return replace(found, window=str(checker.capability(need.target, need.source, need.switches).window))
     except SourceError as error:
         return replace(found, reason=str(error))
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from rocmimg.contract.cache import ParseCache
 from rocmimg.contract.model import Binding, ModuleFacts
 from rocmimg.contract.modules import Modules
-from rocmimg.contract.rules import Rules
+from rocmimg.contract.rules import Rules, Switches
 from rocmimg.contract.stores import Store
 
 Status = Literal["resolved", "missing-module", "missing-name", "unknown"]
@@ -40,8 +40,8 @@ class SourcePackage(Modules):
     Raises SourceError where the package is not in the store.
     """
 
-    def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts]) -> None:
-        super().__init__(store, rules, cache)
+    def __init__(self, store: Store, rules: Rules, cache: ParseCache[ModuleFacts], switches: Switches = ()) -> None:
+        super().__init__(store, rules, cache, switches)
         self._enums: dict[str, frozenset[str]] | None = None
         self._resolved: dict[tuple[str, str], Resolution] = {}
 

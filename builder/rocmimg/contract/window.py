@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from rocmimg.contract.cache import ParseCache
 from rocmimg.contract.git import GitRepository
 from rocmimg.contract.model import ModuleFacts
-from rocmimg.contract.rules import Rules
+from rocmimg.contract.rules import Rules, Switches
 from rocmimg.contract.source import SourcePackage, Status
 from rocmimg.contract.stores import GitStore, walk
 from rocmimg.errors import SourceError
@@ -60,7 +60,10 @@ class Window:
 class History:
     """The releases of a repository, each read on demand."""
 
-    def __init__(self, repository: GitRepository, rules: Rules, cache: ParseCache[ModuleFacts]) -> None:
+    def __init__(
+        self, repository: GitRepository, rules: Rules, cache: ParseCache[ModuleFacts], switches: Switches = ()
+    ) -> None:
+        self._switches = switches
         self.repository = repository
         self._rules = rules
         self._cache = cache
@@ -75,7 +78,7 @@ class History:
             commit = self.repository.resolve(tag)
             store = GitStore(self.repository, commit, f"{self.repository.name}@{tag}")
             try:
-                self._sources[tag] = SourcePackage(store, self._rules, self._cache)
+                self._sources[tag] = SourcePackage(store, self._rules, self._cache, self._switches)
             except SourceError:
                 self._sources[tag] = None
         return self._sources[tag]

@@ -45,6 +45,12 @@ class ResolvedComponent:
         return self.recipe.kernels and not any(self.options[option] == value for option, value in without)
 
     @property
+    def env(self) -> dict[str, str]:
+        """Runtime environment that it contributes with its options; fields are not filled in."""
+        more = [one.env for one in self.recipe.env_with if one.options.items() <= dict(self.options).items()]
+        return dict(self.recipe.env) | {name: value for env in more for name, value in env.items()}
+
+    @property
     def build_apt(self) -> tuple[str, ...]:
         """Debian packages that its build needs."""
         return tuple(dict.fromkeys((*self.recipe.apt.build, *self.config.apt)))
@@ -149,7 +155,7 @@ class Cell:
                 "workdir": self.config.workdir,
                 "directory": self.checkout(component),
             }
-            env |= {name: value.format_map(fields) for name, value in component.recipe.env.items()}
+            env |= {name: value.format_map(fields) for name, value in component.env.items()}
         return env | dict(self.config.env)
 
     @property
@@ -182,6 +188,8 @@ class Matrix:
     catalogue: Catalogue = field(repr=False, compare=False)
     archs: Mapping[str, Arch]
     cells: tuple[Cell, ...]
+    extended: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Targets without cells of their own (no gpu_archs), and the targets with cells that extend them."""
 
     @property
     def folder(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,7 +55,8 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     defaults = root.children.get("defaults") or mapping({}, Position(shown))
     _refuse_unknown(defaults, shape_of(CellConfig).keys_at(()), "defaults.")
     outlines = [o for name in targets.children for o in _outlines(name, targets, normalize(defaults), archs)]
-    chosen = set(select(outlines, selection)) if (layers := tuple(sets)) else set()
+    extended = _extended(targets, {outline.target for outline in outlines})
+    chosen = set(select(outlines, selection, extended)) if (layers := tuple(sets)) else set()
     cells: list[Cell] = []
     errors: list[ConfigError] = []
     for outline in outlines:
@@ -71,7 +72,7 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     if errors:
         raise ConfigErrors(list({str(error): error for error in errors}.values()))
     refuse_shared_tags(cells)
-    return Matrix(path=path, catalogue=catalogue, archs=archs, cells=link_bases(cells))
+    return Matrix(path=path, catalogue=catalogue, archs=archs, cells=link_bases(cells), extended=extended)
 
 
 def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[str, Arch], folder: Path) -> Cell:
@@ -162,6 +163,16 @@ def _chain(name: str, targets: Node) -> list[tuple[str, Node]]:
             raise ConfigError("extends must name one target", position=parent.position)
         name, position = parent.value, parent.position
     return chain[::-1]
+
+
+def _extended(targets: Node, with_cells: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Targets without cells -> those with cells that extend them."""
+    found: dict[str, list[str]] = {name: [] for name in targets.children if name not in with_cells}
+    for name in targets.children:
+        for parent, _ in _chain(name, targets) if name in with_cells else ():
+            if parent in found:
+                found[parent].append(name)
+    return {name: tuple(users) for name, users in found.items()}
 
 
 def _layer(node: Node) -> Node:

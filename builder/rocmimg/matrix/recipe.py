@@ -88,6 +88,15 @@ class Apt(Model):
     among them."""
 
 
+class EnvWith(Model):
+    """Runtime environment that a component contributes where its options are so."""
+
+    options: Mapping[str, OptionValue]
+    """The options and their values."""
+    env: Mapping[EnvName, Text]
+    """The variables."""
+
+
 class Recipe(Model):
     """What one component template declares."""
 
@@ -127,6 +136,8 @@ class Recipe(Model):
     """Debian packages, by where they are needed."""
     env: Mapping[EnvName, Text] = {}
     """Runtime environment that it contributes."""
+    env_with: tuple[EnvWith, ...] = ()
+    """More of it with certain options."""
     kernels: bool = False
     """Whether its shared objects hold GPU code that must be for the cell's archs."""
     kernels_except: Mapping[str, OptionValue] = {}

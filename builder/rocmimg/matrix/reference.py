@@ -28,6 +28,7 @@ _SECTIONS: Final = (
 )
 _RECIPE_SECTIONS: Final = (
     ("Recipe", "Keys of a recipe", "`templates/components/NAME.yaml`."),
+    ("EnvWith", "env_with of a recipe", ""),
     ("Apt", "apt of a recipe", ""),
     ("Declaration", "A flag or an option of a recipe", ""),
 )

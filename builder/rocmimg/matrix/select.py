@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from rocmimg.errors import ConfigError, Position, did_you_mean
@@ -37,10 +38,15 @@ class Selection:
 
 
 NOTHING: Final = Selection()
+NO_TARGETS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
-def select(cells: Sequence[Selectable], selection: Selection) -> list[str]:
+def select(
+    cells: Sequence[Selectable], selection: Selection, extended: Mapping[str, Sequence[str]] = NO_TARGETS
+) -> list[str]:
     """Ids of the selected cells, in the matrix's order. Opt-in cells only by their own id or by variant.
+
+    ``extended`` has targets that have no cells, and those that extend them.
 
     Raises:
         ConfigError: a pattern selects nothing.
@@ -53,6 +59,14 @@ def select(cells: Sequence[Selectable], selection: Selection) -> list[str]:
     ):
         known = dict.fromkeys(getattr(cell, name) for name in attributes for cell in cells if getattr(cell, name))
         for pattern in patterns:
+            if pattern in extended and pattern not in known:
+                users = ", ".join(extended[pattern])
+                raise ConfigError(
+                    f"target {pattern!r} has no cells",
+                    why=f"it has no gpu_archs; it is only extended, by {users}" if users else "it has no gpu_archs",
+                    next_step=f"name one of {users}" if users else "add gpu_archs",
+                    position=Position("command line"),
+                )
             if not any(fnmatchcase(name, pattern) for name in known):
                 raise ConfigError(
                     f"no {word} is called {pattern!r}",

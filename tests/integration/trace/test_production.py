@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tracing import IMAGES
@@ -21,3 +23,10 @@ def built(request: pytest.FixtureRequest, tracer: Tracer) -> Built:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
 def test_claim(built: Built, claim: Callable[[Built], None]) -> None:
     claim(built)
+
+
+def test_what_no_trace_executes_is_counted_in_the_documentation(built: Built) -> None:
+    text = (Path(IMAGES).parent / "docs" / "trace.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (\d+): ", text, re.MULTILINE))
+    if built.cell.id in rows:
+        assert int(rows[built.cell.id]) == len(built.trace.not_executed), built.trace.not_executed

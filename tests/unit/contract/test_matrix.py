@@ -168,3 +168,57 @@ def test_picked_commits_are_not_read_and_a_note_says_so(matrix, capsys):
     commit = "0" * 40
     _, (only,) = contracts(capsys, "--target", "sgl", "--set", f"components.aiter.picks=[{commit!r}]")
     assert only["notes"] == ["1 commit picked or reverted on top of aiter's pin is not read"]
+
+
+SWITCHED = {
+    "aiter/__init__.py": """\
+        import os
+        if os.getenv("AITER_TRITON_ONLY", "0") == "1":
+            pass
+        else:
+            from .a import *
+    """,
+    "aiter/a.py": "def fused(q): ...\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "there"),
+    [
+        ("", True),
+        ("env: {AITER_TRITON_ONLY: 1}", False),
+        ("env: {AITER_TRITON_ONLY: 0}", True),
+        ("components: {aiter: {options: {triton_only: true, requirements: ''}}}", False),
+        ("env: {UNRELATED: 1}", True),
+    ],
+)
+def test_what_a_switch_of_the_images_environment_removes_is_not_there(tmp_path, monkeypatch, capsys, said, there):
+    repository.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    releases(tmp_path / "aiter", {"v0.1.0": SWITCHED})
+    write(tmp_path, {"fw/python/sglang/__init__.py": "from aiter import fused\n"})
+    (tmp_path / "images.yaml").write_text(f"""\
+targets:
+  common:
+    gpu_archs: [gfx942]
+    base: rocm/dev
+    components:
+      aiter: {{repo: "{tmp_path}/aiter", ref: v0.1.0, capabilities: [aiter.fused]}}
+      sglang: {{source: "local:fw"}}
+  sgl: {{extends: common, {said or "gpu_archs: [gfx942]"}}}
+""")
+    code, (only,) = contracts(capsys, "--target", "sgl")
+    assert code == (0 if there else ContractBroken.exit_code)
+    assert [finding["target"] for finding in only["findings"]] == ([] if there else ["aiter.fused"])
+    assert ("AITER_TRITON_ONLY=1" in only["source"]) is not there
+    matrix = load(tmp_path / "images.yaml")
+    with Checker() as checker:
+        (probe,) = probes_of(checker, matrix.cell("sgl-gfx942"), matrix)
+    assert probe.expected["aiter.fused"] == ("there" if there else "missing")
+    if there:
+        gate(matrix, ["sgl-gfx942"])
+    else:
+        with pytest.raises(
+            ContractBroken, match=r"requires aiter\.fused, which .* with AITER_TRITON_ONLY=1 does not have"
+        ):
+            gate(matrix, ["sgl-gfx942"])

@@ -50,7 +50,13 @@ def test_arch_wins_over_target_and_variant_is_in_between(load_matrix):
 
 
 def test_a_target_without_archs_makes_no_cell(load_matrix):
-    assert not any(cell.target == "parent" for cell in load_matrix(MATRIX).cells)
+    matrix = load_matrix(MATRIX)
+    assert not any(cell.target == "parent" for cell in matrix.cells)
+    assert matrix.extended == {"parent": ("child",)}
+    with pytest.raises(
+        ConfigError, match="target 'parent' has no cells; it has no gpu_archs; it is only extended, by child"
+    ):
+        select(matrix.cells, Selection(ids=("parent",)), matrix.extended)
 
 
 def test_set_wins_and_changes_only_the_selected_cells(load_matrix):

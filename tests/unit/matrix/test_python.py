@@ -2,7 +2,7 @@
 
 import pytest
 
-from rocmimg.matrix.python import OLDEST, python_in_name, python_of
+from rocmimg.matrix.python import OLDEST, python_in_name, python_of, release_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ def test_python_of_a_base(image, version):
 
 def test_a_release_is_no_word_on_the_python_that_is_used():
     assert python_in_name("ubuntu:24.04") == ""
+
+
+@pytest.mark.parametrize(
+    ("image", "release"),
+    [
+        ("rocm/pytorch:rocm7.2_ubuntu22.04_py3.10_pytorch_release_2.9.1", "jammy"),
+        ("rocm/dev-ubuntu-24.04:7.2.3-complete", "noble"),
+        ("debian:trixie-slim", "trixie"),
+        ("ubuntu:latest", ""),
+        ("rocm/sgl-dev:rocm7-vllm-20250904", ""),
+    ],
+)
+def test_release_of_a_base(image, release):
+    assert release_of(image) == release

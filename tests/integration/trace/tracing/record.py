@@ -24,8 +24,14 @@ class Call:
     facts: Mapping[str, Any]
     """What the recorder understood of the arguments."""
 
+    @property
+    def not_executed(self) -> tuple[str, ...]:
+        """Build files of a component's own that the real command runs, and the recorder did not."""
+        return tuple(self.facts.get("not_executed", ()))
+
     def __str__(self) -> str:
-        return f"{self.stage}: {' '.join(self.argv)}"
+        skipped = f" (not executed: {', '.join(self.not_executed)})" if self.not_executed else ""
+        return f"{self.stage}: {' '.join(self.argv)}{skipped}"
 
 
 def calls(stage: str, lines: Iterable[str]) -> tuple[Call, ...]:
@@ -59,6 +65,11 @@ class Trace:
     def __iter__(self) -> Iterator[Call]:
         for stage in self.stages.values():
             yield from stage
+
+    @property
+    def not_executed(self) -> list[str]:
+        """Each such file once, sorted."""
+        return sorted({file for call in self for file in call.not_executed})
 
     def of(self, tool: str, stage: str | None = None, **facts: object) -> list[Call]:
         """Calls of a tool, of one stage, with these facts."""

@@ -10,18 +10,20 @@ ln -s /usr/include $rocm/include
 ln -s /usr/lib/x86_64-linux-gnu $rocm/lib
 ln -s "$llvm" $rocm/llvm
 ln -s "$llvm" /usr/lib/x86_64-linux-gnu/${llvm##*/} # where hipcc looks below ROCM_PATH
-ln -s /usr/lib/x86_64-linux-gnu/amdgcn $rocm/amdgcn
-for name in hipconfig rocminfo rocm_agent_enumerator amd-smi rocm-smi; do
+bitcode=$(find "$llvm/lib" -name ockl.bc)
+ln -s "${bitcode%/bitcode/*}" $rocm/amdgcn
+for name in rocminfo rocm_agent_enumerator amd-smi rocm-smi; do
     [ ! -e "/usr/bin/$name" ] || ln -s "/usr/bin/$name" $rocm/bin/$name
 done
 
-# hipcc of AMD finds its clang below /opt/rocm/llvm; Debian's says where it is by itself.
+# hipcc of AMD finds its clang below /opt/rocm/llvm; Debian's says where it is by itself. Its torch is newer than those of
+# the production bases and wants C++20, where components say 17 for theirs.
 cat > $rocm/bin/hipcc << 'END'
 #!/usr/bin/env bash
 for word in "$@"; do
     case $word in *.cpp | *.cu | *.hip | *.cc | *.cxx | *.c) echo "REAL-COMPILES hipcc $word" >&2 ;; esac
 done
-exec /usr/bin/hipcc "$@"
+exec /usr/bin/hipcc "${@/#-std=c++17/-std=c++20}"
 END
 for name in amdclang amdclang++; do
     cat > $rocm/bin/$name << END
@@ -32,7 +34,13 @@ done
 exec $llvm/bin/${name#amd} "\$@"
 END
 done
-chmod 755 $rocm/bin/hipcc $rocm/bin/amdclang $rocm/bin/amdclang++
+
+# AMD's prints the version alone; Debian's puts words before it, which AITER's setup.py does not take.
+cat > $rocm/bin/hipconfig << 'END'
+#!/usr/bin/env bash
+case $* in -v | --version) printf '%s' "$(/usr/bin/hipconfig --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)" ;; *) exec /usr/bin/hipconfig "$@" ;; esac
+END
+chmod 755 $rocm/bin/*
 
 torch=$(python3 -c 'import torch; print(torch.__path__[0])')
 cat >> "$torch/version.py" << 'END'
@@ -50,6 +58,12 @@ for _name, _answer in {
     if not hasattr(_C, _name):
         setattr(_C, _name, lambda *_, answer=_answer: answer)
 END
+# What a torch for ROCm has besides: its headers for HIP, by its own hipify, and libraries to link with.
+python3 "$(dirname "$0")/hip_headers.py" /usr/include
+for name in libc10_hip libtorch_hip; do
+    gcc -shared -o "/usr/lib/x86_64-linux-gnu/$name.so" -x c /dev/null
+    ln -s "/usr/lib/x86_64-linux-gnu/$name.so" "$torch/lib/$name.so"
+done
 python3 -c 'import torch.utils.cpp_extension as e; assert e.IS_HIP_EXTENSION and e.ROCM_HOME; print(e.ROCM_HOME)'
 
 # Debian's Python packages say nothing of their files, and pip replaces none that does not: let it forget them.

@@ -25,6 +25,7 @@ def _configure(call: Call, source: Path, build: Path, prefix: str, files: tuple[
 def _build(call: Call, folder: Path, targets: list[str]) -> None:
     state = json.loads(must_exist(folder / STATE, "no configured build:").read_text())
     call.facts |= {"project": state["project"], "targets": targets}
+    call.facts["not_executed"] = [f"makefiles of {state['project']}"]
     if "install" in targets:
         _install(state["project"], state["prefix"])
 
@@ -61,6 +62,7 @@ def cmake(call: Call) -> None:
     source = Path(said.S[-1] if said.S else said.source or ".")
     must_exist(source / "CMakeLists.txt", "CMake Error: the source")
     call.facts["defines"] = defines
+    call.stands_for("CMakeLists.txt", source)
     build = Path(said.B[-1] if said.B else ".")
     _configure(call, source, build, defines.get("CMAKE_INSTALL_PREFIX", "/usr/local"), ("CMakeCache.txt", "Makefile"))
 
@@ -81,6 +83,7 @@ def configure(call: Call) -> None:
             raise Refused(f"error: {arg!r} is no option")
         if arg.startswith("--prefix="):
             prefix = arg.partition("=")[2]
+    call.stands_for("configure", Path(call.path).parent)
     _configure(call, Path(call.path).parent, Path.cwd(), prefix, ("Makefile",))
 
 
@@ -89,4 +92,5 @@ def autogen(call: Call) -> None:
         raise Refused(f"arguments {call.args}")
     for tool in ("autoreconf", "libtoolize"):
         must_exist(f"/usr/bin/{tool}", "autogen needs")
+    call.stands_for("autogen.sh", Path(call.path).parent)
     provide("configure", folder=str(Path(call.path).parent))

@@ -75,6 +75,14 @@ class Call:
         self.facts["printed"] = True
         print(text, flush=True)
 
+    def stands_for(self, file: str, folder: Path) -> None:
+        """A build file of a component's own: the real command would run it, and the trace does not."""
+        checkout = checkout_of(folder.resolve())
+        project = checkout["url"].removesuffix(".git").rpartition("/")[2] if checkout else folder.resolve().name
+        said = self.facts.setdefault("not_executed", [])
+        assert isinstance(said, list)
+        said.append(f"{file} of {project}")
+
     def output_is_read(self) -> bool:
         try:
             step = os.fstat(STEP_OUTPUT)

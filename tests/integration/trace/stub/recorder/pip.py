@@ -81,11 +81,12 @@ def _install(call: Call, args: list[str]) -> None:
     }
     for word in said.editable:
         project = dists.project(Path(word.partition("[")[0]))
+        call.stands_for("pyproject.toml", project.folder)
         project.install_editable(compat="editable_mode=compat" in said.config_settings)
         wanted = [*wanted, *_extras(project, word)]
     for word in wanted:
         if _is_path(word):
-            _install_path(Path(word.partition("[")[0]))
+            _install_path(call, Path(word.partition("[")[0]))
         else:
             _install_named(dists.requirement(word), pins, fresh=said.upgrade or said.force_reinstall)
 
@@ -99,12 +100,13 @@ def _extras(project: dists.Project, word: str) -> list[str]:
     return wanted
 
 
-def _install_path(path: Path) -> None:
+def _install_path(call: Call, path: Path) -> None:
     if not path.exists():
         raise Refused(f"ERROR: {path} does not exist", 1)
     if path.suffix == ".whl":
         dists.install_wheel(path)
     else:
+        call.stands_for("pyproject.toml", path)
         dists.project(path).install()
 
 
@@ -125,6 +127,7 @@ def _wheel(call: Call, args: list[str]) -> None:
     to = Path((said.wheel_dir or said.dest or ["."])[-1])
     for word in wanted:
         if _is_path(word):
+            call.stands_for("pyproject.toml", Path(word))
             dists.project(Path(word)).wheel(to)
         else:
             one = dists.requirement(word)

@@ -57,6 +57,7 @@ def _setup(call: Call, script: Path, args: list[str]) -> None:
     if not said.words:
         raise Refused("error: no commands supplied", 1)
     call.facts |= {"commands": said.words, "inplace": said.inplace}
+    call.stands_for(script.name, script.resolve().parent)
     if "build_rust" in said.words and not shutil.which("cargo"):
         raise Refused("error: cargo is not there", 1)
     project = dists.project(script.resolve().parent)

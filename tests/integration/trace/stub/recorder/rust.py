@@ -48,5 +48,6 @@ def maturin(call: Call) -> None:
     must_exist(manifest, "maturin needs")
     if not shutil.which("cargo"):
         raise Refused("cargo is not there", 1)
+    call.stands_for("Cargo.toml", manifest.parent)
     dists.project(manifest.parent).wheel(Path(said.out[-1] if said.out else "target/wheels"))
     call.facts |= {"verb": verb, "features": said.features}
