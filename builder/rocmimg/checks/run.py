@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 import threading
 import time
 import uuid
@@ -37,6 +36,7 @@ from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import EngineError, RocmimgError
+from rocmimg.leftovers import scratch
 from rocmimg.paths import cache_dir, write_atomic
 from rocmimg.plan import LABEL_DIGEST
 
@@ -164,13 +164,13 @@ class Run:
         # By CDI a remote engine gives all of them, so that all are taken.
         count = len(found.gpus) if self._engine.remote else self._options.gpus
         with (
-            tempfile.TemporaryDirectory(prefix="rocmimg-") as scratch,
+            scratch("rocmimg-") as folder,
             device.leased(found.gpus, archs, count) as gpus,
-            self._suite(command(self._folders[expected.cell], Path(scratch) / "order.json"), log) as suite,
+            self._suite(command(self._folders[expected.cell], folder / "order.json"), log) as suite,
             self._container(self._spec(blank.image_id, gpus, found)) as container,
         ):
-            answer, expected = self._order(subject, container, Path(scratch), gpus[0] if gpus else None, no_gpu)
-            lines = Path(scratch) / "results.jsonl"
+            answer, expected = self._order(subject, container, folder, gpus[0] if gpus else None, no_gpu)
+            lines = folder / "results.jsonl"
             progress = Progress(lines, lambda check: self._view.step(expected.cell, check))
             checks = _read(lines, suite.judge(progress.look), log)
             return replace(
@@ -227,7 +227,7 @@ class Run:
                 self._suites.discard(suite)
 
     def _order(
-        self, subject: ImageUnderTest, container: Container | None, scratch: Path, gpu: Gpu | None, no_gpu: str
+        self, subject: ImageUnderTest, container: Container | None, folder: Path, gpu: Gpu | None, no_gpu: str
     ) -> tuple[dict[str, Any], ExpectedImage]:
         """Run the probe, write the order that the suite waits for; the probe's answer, and what is expected now."""
         tiers = self._options.tiers
@@ -239,7 +239,7 @@ class Run:
             answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         else:
             answer = exported(self._engine, image_id, expect)
-        (scratch / "probe.json").write_text(json.dumps(answer))
+        (folder / "probe.json").write_text(json.dumps(answer))
         if not expect.archs:
             archs = own_archs(answer.get("files", {}))
             arch = archs[0] if len(archs) == 1 else "all" if archs else ""
@@ -257,15 +257,15 @@ class Run:
             waivers=_waivers(subject),
             gpu=gpu,
             no_gpu=no_gpu,
-            probe=scratch / "probe.json",
-            results=scratch / "results.jsonl",
-            folder=scratch,
+            probe=folder / "probe.json",
+            results=folder / "results.jsonl",
+            folder=folder,
             export_kernels=self._options.export_kernels,
             conditions=_conditions(subject, self._options),
             contract=() if isinstance(names, str) else names,
             no_contract=names if isinstance(names, str) else "",
         )
-        (scratch / "order.json").write_text(order.model_dump_json())
+        (folder / "order.json").write_text(order.model_dump_json())
         return answer, expect
 
 

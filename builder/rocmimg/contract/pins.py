@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from rocmimg.contract.expressions import dotted, parse, text_of
 from rocmimg.contract.git import GitRepository, Mirrors, run_git
 from rocmimg.contract.stores import Store
+from rocmimg.leftovers import scratch
 from rocmimg.matrix.python import python_in_name
 
 Check = Literal["prebuild", "triton-swap", "checkout", "minimum"]
@@ -154,7 +154,7 @@ def check_checkout(repository: GitRepository, commit: str) -> list[PinFinding]:
     The clone borrows the objects of the repository at hand and goes away afterwards. Submodules are asked for by
     their address only; without network that part is reported as not run.
     """
-    with tempfile.TemporaryDirectory(prefix="rocmimg-contract-") as folder:
+    with scratch("rocmimg-contract-") as folder:
         clone = Path(folder) / "clone"
         made = run_git(Path(folder), "clone", "--quiet", "--shared", str(repository.git_dir), str(clone))
         if made.returncode:

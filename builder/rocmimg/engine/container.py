@@ -11,8 +11,9 @@ import uuid
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import requests
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
 
+from rocmimg import leftovers
 from rocmimg.engine.api import explained
 from rocmimg.engine.exec import Executor
 from rocmimg.engine.tar import stream
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from rocmimg.engine.types import ContainerSpec, ExecResult
 
 RUN_LABEL: Final = "io.rocmimg.run"
-"""On every container of ours, so that leftovers of a killed process can be found and removed."""
+"""On every container of ours: its name."""
+OWNER_LABEL: Final = "io.rocmimg.owner"
+"""On every container of ours: the process that made it, so that the next run removes what a killed one left."""
 
 # A shell that waits, not `sleep`: as process 1 it also reaps what the commands leave behind, and every image that can
 # be checked at all has one. It ends after a day, and the engine then removes the container, should this process be
@@ -129,13 +132,11 @@ class Containers:
         self._api = api
         self._live: set[str] = set()
         self._lock = threading.Lock()
+        self._swept = False
 
     @contextlib.contextmanager
     def run(self, spec: ContainerSpec) -> Iterator[Container]:
-        # The name is ours and known before the engine is asked, so an interrupt between the two leaves nothing behind.
-        name = f"rocmimg-{uuid.uuid4().hex}"
-        with self._lock:
-            self._live.add(name)
+        name = self._begin()
         try:
             with explained(f"cannot start a container from {spec.image}"):
                 made = self._api.client.create_container_from_config(  # type: ignore[no-untyped-call]
@@ -148,17 +149,33 @@ class Containers:
 
     @contextlib.contextmanager
     def exported(self, image: str) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-        name = f"rocmimg-{uuid.uuid4().hex}"
-        with self._lock:
-            self._live.add(name)
+        name = self._begin()
         try:
             with explained(f"cannot read the files of {image}"):
                 self._api.client.create_container_from_config(  # type: ignore[no-untyped-call]
-                    {"Image": image, "Cmd": ["-"], "Labels": {RUN_LABEL: name}}, name
+                    {"Image": image, "Cmd": ["-"], "Labels": _labels(name)}, name
                 )
                 yield members_of(self._api.client.export(name, chunk_size=1 << 20))
         finally:
             self._remove(name)
+
+    def _begin(self) -> str:
+        # The name is ours and known before the engine is asked, so an interrupt between the two leaves nothing behind.
+        name = f"rocmimg-{uuid.uuid4().hex}"
+        with self._lock:
+            self._live.add(name)
+            first, self._swept = not self._swept, True
+        if first:
+            self._sweep()
+        return name
+
+    def _sweep(self) -> None:
+        """Remove the containers whose processes were killed; what cannot be told or removed now stays."""
+        with contextlib.suppress(DockerException, requests.RequestException):
+            for found in self._api.client.containers(all=True, filters={"label": OWNER_LABEL}):
+                if leftovers.is_gone(found.get("Labels", {}).get(OWNER_LABEL, "")):
+                    with contextlib.suppress(DockerException):
+                        self._api.client.remove_container(found["Id"], force=True, v=True)
 
     def remove_all(self) -> None:
         for name in list(self._live):
@@ -179,6 +196,10 @@ class Containers:
                 raise EngineError(f"the engine does not finish removing the container {name}")
         with self._lock:
             self._live.discard(name)
+
+
+def _labels(name: str) -> dict[str, str]:
+    return {RUN_LABEL: name, OWNER_LABEL: leftovers.token()}
 
 
 def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
@@ -205,7 +226,7 @@ def _config(spec: ContainerSpec, run_id: str) -> dict[str, Any]:
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
-        "Labels": {**spec.labels, RUN_LABEL: run_id},
+        "Labels": {**spec.labels, **_labels(run_id)},
         "HostConfig": {key: value for key, value in host.items() if value},
     }
     return {key: value for key, value in config.items() if value}

@@ -8,10 +8,10 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rocmimg import git
 from rocmimg.errors import Position, SourceError
+from rocmimg.leftovers import scratch
 from rocmimg.matrix.nodes import Node, read_yaml
 
 _TIMEOUT_S = 120
@@ -33,7 +33,7 @@ def at_commit(path: Path, commit: str) -> Iterator[Path]:
         raise SourceError(
             f"{commit} has no {path.name}", next_step="name a later commit", position=Position("command line")
         )
-    with TemporaryDirectory(prefix="rocmimg-") as place:
+    with scratch("rocmimg-") as place:
         _extract(folder, commit, present, Path(place))
         bring(path, commit, _dockerfiles(read_yaml(Path(place) / path.name)), Path(place))
         yield Path(place) / path.name
