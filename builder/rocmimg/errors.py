@@ -91,7 +91,7 @@ class BuildError(RocmimgError):
 
 
 class DiskFullError(RocmimgError):
-    """The engine or this machine ran out of disk."""
+    """The engine or this machine ran out of disk, or a file cannot be written."""
 
     exit_code = 8
     kind = "disk"

@@ -20,7 +20,7 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 # GitHub's runner acts on lines that begin with ::name, and on ##[name] anywhere (actions/runner, ActionCommand.cs).
 # Azure's agent acts on ##vso[ in the same way, TeamCity's on ##teamcity[.
 _COMMAND: Final = re.compile(r"^(\s*):(?=:[A-Za-z_-]+(?: .*)?::)|##(?=[A-Za-z]*\[)", re.MULTILINE)
-_USER_OF_URL: Final = re.compile(r"(\b[a-z][a-z0-9+.-]*)://([^\s/?#\"<>]+)@", re.IGNORECASE)
+_USER_OF_URL: Final = re.compile(r"://([^\s/?#\"<>]+)@")
 _FILLED_IN_LATER: Final = re.compile(r"(?:\$\w+|\$?\{\w+\}|\*+)*")
 
 
@@ -28,21 +28,22 @@ def without_secrets(text: str) -> str:
     """``text`` with the users and passwords of its URLs blanked."""
     if "@" not in text:
         return text
-    return _USER_OF_URL.sub(lambda found: f"{found[1]}://***@" if _is_secret(*found.groups()) else found[0], text)
+    return _USER_OF_URL.sub(lambda found: "://***@" if _is_secret(found) else found[0], text)
 
 
 def holds_secrets(text: str) -> bool:
     """Whether a URL in ``text`` has a password or a token."""
-    return any(_is_secret(*found.groups()) for found in _USER_OF_URL.finditer(text))
+    return any(map(_is_secret, _USER_OF_URL.finditer(text)))
 
 
-def _is_secret(scheme: str, user: str) -> bool:
+def _is_secret(found: re.Match[str]) -> bool:
     """A user alone is a token where the scheme is http, and a name (git@) where it is another.
 
     A variable that a shell fills in later is no secret.
     """
-    name, colon, password = user.partition(":")
-    if not colon and not scheme.lower().endswith(("http", "https")):
+    name, colon, password = found[1].partition(":")
+    scheme = found.string[max(found.start() - len("https"), 0) : found.start()].lower()
+    if not colon and not scheme.endswith(("http", "https")):
         return False
     return not _FILLED_IN_LATER.fullmatch(password if colon else name)
 

@@ -9,7 +9,20 @@ import pytest
 import rocmimg
 
 ROOT = Path(rocmimg.__file__).parent
-EVERYBODY = {"built", "errors", "frozen", "git", "paths", "problem", "source", "stages", "terminal", "__version__"}
+EVERYBODY = {
+    "built",
+    "errors",
+    "files",
+    "frozen",
+    "git",
+    "leftovers",
+    "paths",
+    "problem",
+    "source",
+    "stages",
+    "terminal",
+    "__version__",
+}
 ROOMS = {
     "matrix": set(),
     "render": {"matrix"},

@@ -6,12 +6,13 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import click
 
 from rocmimg.builds.results import CellResult
 from rocmimg.engine import BuildWarning, Event, StepFinished, StepLog, StepStarted, Transfer
+from rocmimg.files import LogFile
 from rocmimg.terminal import harmless
 
 
@@ -72,15 +73,23 @@ class CellLog:
     """The full log of one cell's build, written line by line."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._file = LogFile(path)
         self._began = time.monotonic()
         self.line(f"# {datetime.now(UTC).isoformat(timespec='seconds')}")
 
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._file.path
+
+    @property
+    def error(self) -> str:
+        """Why it ends where it ends; empty where it is whole."""
+        return self._file.error
+
     def line(self, text: str) -> None:
         """Add one line with the seconds since the beginning."""
-        self._file.write(f"{time.monotonic() - self._began:9.2f} {harmless(text)}\n")
+        self._file.line(f"{time.monotonic() - self._began:9.2f} {harmless(text)}")
 
     def event(self, event: Event, place: str) -> None:
         """Add what the engine reported; ``place`` is the stage and the step that a line of output is of."""

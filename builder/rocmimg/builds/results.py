@@ -35,6 +35,8 @@ class CellResult:
     """What was done for it, by the time when it began."""
     log: str | None = None
     """Path of the full log."""
+    log_error: str = ""
+    """Why the log ends where it ends; empty where it is whole."""
     failed_step: str = ""
     last_lines: tuple[str, ...] = ()
     error: RocmimgError | None = None

@@ -25,7 +25,7 @@ from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.builds.steps import Step, StepRecorder, own_step
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
-from rocmimg.errors import ConfigError, Position, RocmimgError
+from rocmimg.errors import ConfigError, DiskFullError, Position, RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ class _Run:
             result = CellResult(id=image.id, status="cancelled", seconds=0, reasons=("the run was stopped",))
         except RocmimgError as error:
             result = CellResult(id=image.id, status="failed", seconds=0, error=error)
+        except OSError as error:
+            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            failure: RocmimgError = DiskFullError(f"a file of the build cannot be written or read: {said}")
+            result = CellResult(id=image.id, status="failed", seconds=0, error=failure)
         except Exception as error:  # a defect here must not leave the others waiting for this cell
             failure = RocmimgError(f"{type(error).__name__}: {error}", why="this is a defect of rocmimg")
             failure.__cause__ = error
@@ -135,6 +139,15 @@ class _Run:
             )
         log = CellLog(self._options.logs / f"{image.id}.log")
         try:
+            result = self._logged(image, base_id, decision, log, recorder)
+        finally:
+            log.close()
+        return replace(result, log=str(log.path) if result.log else None, log_error=log.error)
+
+    def _logged(
+        self, image: ImagePlan, base_id: str | None, decision: Decision | None, log: CellLog, recorder: StepRecorder
+    ) -> CellResult:
+        try:
             return self._build(image, base_id, decision, log, recorder)
         except StepFailed as error:
             log.line(f"FAILED: {error}")
@@ -153,8 +166,6 @@ class _Run:
             if isinstance(error, BuildCancelled):
                 raise
             return CellResult(id=image.id, status="failed", seconds=0, error=error, log=str(log.path))
-        finally:
-            log.close()
 
     def _local_base(self, image: ImagePlan) -> str | None:
         return self._built[image.needs] if image.needs else base_id_of(image, self._index)

@@ -126,7 +126,6 @@ class Image:
         """Why ``contract`` is not known."""
         self.restricted: bool = "restricted" in order.conditions
         """Whether the image is to be tried as platforms run it that give a container little."""
-        self.export_kernels: Path | None = order.export_kernels
         """Where the kernel pack of this image is wanted."""
         self.notes: dict[str, Any] = {}
         """Facts of the running check for the report, as JSON takes them; see :meth:`note`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rocmimg.checks.model import Tier, Waiver
 from rocmimg.contract.probe import Names
@@ -23,6 +23,10 @@ class Gpu(Record):
     name: str = ""
 
 
+KERNELS: Final = "kernels"
+"""Where the checks write the compiled kernels, below the job's folder."""
+
+
 class CheckJob(Record):
     """One image to judge."""
 
@@ -40,7 +44,6 @@ class CheckJob(Record):
     results: Path
     """JSON lines, one a check."""
     folder: Path
-    export_kernels: Path | None = None
     contract: tuple[Names, ...] = ()
     conditions: tuple[str, ...] = ()
     """Further conditions that the image must run under."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from rocmimg.checks.suites import environment
+from rocmimg.files import LogFile
 
 LIMIT_S: Final = 3600
 """For all checks of one image together; each command in the container has its own, much smaller limit."""
@@ -21,6 +23,8 @@ STARTED: Final = "started check"
 SLOW_S: Final = 1.0
 """A check that takes longer is shown while it runs."""
 _LOOK_S: Final = 0.2
+_REST_S: Final = 5
+"""For its last lines: a process that it left behind may keep the pipe open."""
 
 
 class Progress:
@@ -52,19 +56,22 @@ class Progress:
 class PytestProcess:
     """A started pytest; use it in a ``with`` block, at whose end it is gone."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, command: Sequence[str], log: LogFile) -> None:
         reading, self._ready = os.pipe()
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [*command, f"--rocmimg-ready={reading}"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment(os.environ),
-                pass_fds=(reading,),
-            )
+        self._process = subprocess.Popen(
+            [*command, f"--rocmimg-ready={reading}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(os.environ),
+            pass_fds=(reading,),
+            text=True,
+            errors="replace",
+        )
         os.close(reading)
+        # Through a pipe: pytest would end at the first line that a full disk does not take.
+        self._copy = threading.Thread(target=_copy, args=(self._process.stdout, log), daemon=True)
+        self._copy.start()
 
     def judge(self, look: Callable[[], None]) -> str:
         """Let it go, now that its order is written; how it ended where that was not of its own accord.
@@ -94,3 +101,11 @@ class PytestProcess:
         os.close(self._ready)
         self._process.kill()
         self._process.wait()
+        self._copy.join(_REST_S)
+
+
+def _copy(output: IO[str], log: LogFile) -> None:
+    with output:
+        for line in output:
+            log.line(line.rstrip("\n"))
+    log.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from rocmimg import __version__
 from rocmimg.builds.locate import ImageUnderTest, as_configured
 from rocmimg.checks import device
 from rocmimg.checks.coverage import coverage, own_archs
-from rocmimg.checks.job import CheckJob, Gpu
+from rocmimg.checks.job import KERNELS, CheckJob, Gpu
 from rocmimg.checks.model import (
     TIERS,
     CheckResult,
@@ -36,6 +37,7 @@ from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
 from rocmimg.errors import EngineError, RocmimgError
+from rocmimg.files import LogFile, Unwritten
 from rocmimg.leftovers import scratch
 from rocmimg.paths import cache_dir, write_atomic
 from rocmimg.plan import LABEL_DIGEST
@@ -62,6 +64,8 @@ class Options:
     """Where <cell>.json and <cell>.log are written."""
     project: Path = Path()
     """The folder of images.yaml, where a target's own checks are looked up."""
+    unwritten: Unwritten = field(default_factory=Unwritten)
+    """Is told which of the files could not be written."""
     export_kernels: Path | None = None
     conditions: tuple[str, ...] = ()
     """Conditions for every image, besides those that its cell has."""
@@ -144,19 +148,28 @@ class Run:
             self._view.finished(blank)
             return blank
         name = file_name(subject.expected.cell)
-        log = self._options.results / f"{name}.log"
+        log = LogFile(self._options.results / f"{name}.log")
         try:
-            result = self._judge(subject, replace(blank, reason="", log=str(log)), log)
+            result = self._judge(subject, replace(blank, reason="", log=str(log.path)), log)
         except RocmimgError as error:
             result = replace(blank, reason=str(error))
+        except OSError as error:
+            result = replace(blank, reason=f"a file of the run cannot be written or read: {error}")
+            self._options.unwritten.note("a file of the run", error.filename or "", error)
+        finally:
+            log.close()
+        if log.error:
+            self._options.unwritten.note("the log", log.path, log.error)
         notes = (subject.reason,) if subject.reason else ()
         result = replace(result, seconds=time.monotonic() - began, notes=notes)
         if result.checks:
-            store(self._options.results / f"{name}.json", result, self._options.tiers)
+            path = self._options.results / f"{name}.json"
+            with self._options.unwritten.instead_of("the result", path):
+                store(path, result, self._options.tiers)
         self._view.finished(result)
         return result
 
-    def _judge(self, subject: ImageUnderTest, blank: ImageResult, log: Path) -> ImageResult:
+    def _judge(self, subject: ImageUnderTest, blank: ImageResult, log: LogFile) -> ImageResult:
         expected = subject.expected
         found = self._found(blank.image_id)
         archs = expected.archs or tuple(dict.fromkeys(gpu.arch for gpu in found.gpus))
@@ -172,7 +185,8 @@ class Run:
             answer, expected = self._order(subject, container, folder, gpus[0] if gpus else None, no_gpu)
             lines = folder / "results.jsonl"
             progress = Progress(lines, lambda check: self._view.step(expected.cell, check))
-            checks = _read(lines, suite.judge(progress.look), log)
+            checks = _read(lines, suite.judge(progress.look), log.path)
+            self._export(folder / KERNELS, file_name(expected.cell))
             return replace(
                 blank,
                 gpu_arch=expected.arch,
@@ -181,6 +195,13 @@ class Run:
                 checks=tuple(replace(check, run=blank.run) for check in checks),
                 coverage=coverage(answer.get("files", {}), expected.archs),
             )
+
+    def _export(self, kernels: Path, name: str) -> None:
+        """Copy the pack that the checks wrote to where it is wanted."""
+        if self._options.export_kernels and kernels.exists():
+            target = self._options.export_kernels / name
+            with self._options.unwritten.instead_of("the pack of kernels", target):
+                shutil.copytree(kernels, target, dirs_exist_ok=True)
 
     def _found(self, image_id: str) -> Offered:
         """The GPUs that containers can get: this machine's, or those of the engine's machine."""
@@ -213,7 +234,7 @@ class Run:
             yield container
 
     @contextlib.contextmanager
-    def _suite(self, argv: Sequence[str], log: Path) -> Iterator[PytestProcess]:
+    def _suite(self, argv: Sequence[str], log: LogFile) -> Iterator[PytestProcess]:
         with self._lock:
             if self._stopped:
                 raise RocmimgError("the run was stopped")
@@ -260,7 +281,6 @@ class Run:
             probe=folder / "probe.json",
             results=folder / "results.jsonl",
             folder=folder,
-            export_kernels=self._options.export_kernels,
             conditions=_conditions(subject, self._options),
             contract=() if isinstance(names, str) else names,
             no_contract=names if isinstance(names, str) else "",

@@ -88,7 +88,7 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         if debug:
             traceback.print_exc()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
         hint = "; free some space and run the same command again: what is built stays" if full else ""
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         click.echo(f"rocmimg: {said}{hint}", err=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import Choice, selection_options
+from rocmimg.cli.options import Choice, say, selection_options
+from rocmimg.files import Unwritten
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
@@ -54,10 +55,15 @@ def command(
     folder = selected.build_folder
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")
     finished: list[CellResult] = []
+    unwritten = Unwritten()
 
     def report(results: list[CellResult]) -> None:
         finished.extend(results)
-        write_report(results, folder / "report.json")
+        for one in results:
+            if one.log_error:
+                unwritten.note("the log", one.log or f"of {one.id}", one.log_error)
+        with unwritten.instead_of("the report", folder / "report.json"):
+            write_report(results, folder / "report.json")
 
     try:
         with connect() as engine:
@@ -70,7 +76,8 @@ def command(
     finally:
         if finished:
             _print(finished, as_json)
-    return exit_code(finished)
+        say(unwritten)
+    return unwritten.exit_code(exit_code(finished))
 
 
 def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:

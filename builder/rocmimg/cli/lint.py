@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from rocmimg.cli.options import say
+from rocmimg.files import Unwritten
 from rocmimg.terminal import bare
 
 
@@ -71,10 +73,16 @@ def command(
         debug=bool(ctx.find_root().params.get("debug")),
     )
     text = report.render(result, "json" if as_json else form)
+    unwritten = Unwritten()
     if output:
-        output.write_text(text + "\n")
-        click.echo(report.summary(result))
+        with unwritten.instead_of("the report", output):
+            output.write_text(text + "\n", encoding="utf-8")
+        if unwritten.notes:
+            click.echo("\n".join(report.text(result)))
+        else:
+            click.echo(report.summary(result))
     else:
         # Annotations are workflow commands; their parts are made harmless one by one.
         click.echo(text, file=bare(sys.stdout) if form == "github" else None)
-    ctx.exit(1 if result.failed else 0)
+    say(unwritten)
+    ctx.exit(unwritten.exit_code(1 if result.failed else 0))

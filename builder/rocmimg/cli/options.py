@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from rocmimg.files import Unwritten
     from rocmimg.matrix import Cell, Matrix
     from rocmimg.plan import ImagePlan, Plan
 
@@ -226,6 +227,12 @@ def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
     for note in notes:
         click.echo(f"note: {note}", err=True)
     return matrix
+
+
+def say(unwritten: Unwritten) -> None:
+    """Tell what could not be written."""
+    for note in unwritten.notes:
+        click.echo(f"rocmimg: {note}", err=True)
 
 
 def named_values(option_name: str, example: str, options: Sequence[str]) -> dict[str, str]:

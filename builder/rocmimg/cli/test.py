@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import Choice, selection_options
+from rocmimg.cli.options import Choice, say, selection_options
 from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,24 +103,28 @@ def command(
                 subjects = locate(selected.plan(), selected.ids, engine.images())
         subjects += locate_references(engine, images, choice.archs, shown.step)
         results = run(subjects, engine, options, shown)
+    unwritten = options.unwritten
     if junit:
         from rocmimg.report.junit import write_junit
 
-        write_junit(results, junit, require_gpu=require_gpu)
+        with unwritten.instead_of("the JUnit file", junit):
+            write_junit(results, junit, require_gpu=require_gpu)
     if html:
         from rocmimg.report.page import write_page
 
-        write_page(results, html)
+        with unwritten.instead_of("the page", html):
+            write_page(results, html)
     if markdown:
         from rocmimg.report.markdown import results as summary
 
-        with markdown.open("a", encoding="utf-8") as stream:
+        with unwritten.instead_of("the summary", markdown), markdown.open("a", encoding="utf-8") as stream:
             stream.write(summary(results))
     if as_json:
         click.echo(json.dumps([result.as_json() for result in results], indent=2))
     else:
         print_results(results)
-    return exit_code(results, require_gpu=require_gpu)
+    say(unwritten)
+    return unwritten.exit_code(exit_code(results, require_gpu=require_gpu))
 
 
 def _list(file: Path, *, as_json: bool) -> int:

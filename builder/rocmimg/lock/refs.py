@@ -6,6 +6,7 @@ a build that cannot reach the repository.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,4 +143,5 @@ def _read() -> Pins:
 
 def _write(pins: Pins) -> None:
     said = {repo: {ref: pin.model_dump() for ref, pin in refs.items()} for repo, refs in pins.items()}
-    write_atomic(_path(), json.dumps(said, indent=1, sort_keys=True))
+    with contextlib.suppress(OSError):  # then they are looked up again
+        write_atomic(_path(), json.dumps(said, indent=1, sort_keys=True))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from rocmimg.engine import Event, Transfer
-from rocmimg.errors import RocmimgError
+from rocmimg.errors import DiskFullError, RocmimgError
 from rocmimg.plan import ImagePlan
 from rocmimg.terminal import console as terminal_console
 from rocmimg.terminal import harmless
@@ -51,6 +51,8 @@ def for_each_image(
                 batch.done.append(call(image, _Transfers(image.id, progress)))
             except RocmimgError as error:
                 batch.errors.append(error)
+            except OSError as error:
+                batch.errors.append(DiskFullError(f"{image.id}: a file cannot be written or read", why=str(error)))
     return batch
 
 

@@ -235,10 +235,10 @@ def _attach_documents(
         config = read_config(repository, manifest) if manifest.media_type in INDEX_TYPES else None
         data = seal(provenance(image, local, str(repository), manifest.digest, config), signer)
         path = folder / "provenance" / f"{image.id}.intoto.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
         records.attach(repository, manifest.descriptor, records.PROVENANCE, data)
         attached.append("provenance")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     if not kinds & {records.SPDX, records.CYCLONEDX} and (found := sbom.make(local.id, folder / "sbom", image.id)):
         kind, data = found
         records.attach(repository, manifest.descriptor, kind, data)

@@ -55,6 +55,7 @@ def test_colours_go_and_the_rest_is_written_out():
         ("git+HTTPS://a:b@c@m.example", "git+HTTPS://***@m.example"),
         ("ssh://git:pw@m.example postgres://u:it's@h/d", "ssh://***@m.example postgres://***@h/d"),
         ("https://m.example/a@v1, git@github.com:a/b", "https://m.example/a@v1, git@github.com:a/b"),
+        ("xhttps://me:pw@h\x00", "xhttps://***@h\\x00"),
         ("ssh://git@m.example/a", "ssh://git@m.example/a"),
         ("https://$USER:${TOKEN}@h https://x:****@h", "https://$USER:${TOKEN}@h https://x:****@h"),
         ('["https://m.example","a@b"]', '["https://m.example","a@b"]'),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from rocmimg.checks.api import not_applicable
 from rocmimg.checks.backend import outcome
+from rocmimg.checks.job import KERNELS
 from rocmimg.checks.kernels import compile as compilers
 from rocmimg.checks.kernels.diagnostics import collect
 from rocmimg.checks.kernels.pack import write_pack
 from rocmimg.checks.kernels.runner import KernelResult, KernelRunner
-from rocmimg.checks.model import file_name
 from rocmimg.engine.context import ContextFile
 
 if TYPE_CHECKING:
@@ -50,14 +50,13 @@ class KernelSession:
             *compilers.compile_triton(container, archs, self._python),
         ]
         kernels = [attempt.compiled for attempt in found if attempt.compiled]
-        folders = [self._image.folder / "kernels"]
-        if export := self._image.export_kernels:
-            folders.append(export / file_name(self._image.expect.cell))
-        seed = secrets.randbits(32)
-        for folder in folders:
-            write_pack(
-                folder, kernels, seed=seed, cell=self._image.expect.cell, image=str(self._image.detail.get("id", ""))
-            )
+        write_pack(
+            self._image.folder / KERNELS,
+            kernels,
+            seed=secrets.randbits(32),
+            cell=self._image.expect.cell,
+            image=str(self._image.detail.get("id", "")),
+        )
         return found
 
     def of(self, language: Language, name: str) -> list[Attempt]:
@@ -71,7 +70,7 @@ class KernelSession:
             return {}
         arch = self._image.gpu.arch
         ids = [one.compiled.id for one in self.attempts if one.compiled and one.arch == arch]
-        folder = self._image.folder / "kernels"
+        folder = self._image.folder / KERNELS
         self._image.container.put(
             compilers.FOLDER, [ContextFile(path=f"pack/{file.name}", data=file) for file in sorted(folder.iterdir())]
         )
