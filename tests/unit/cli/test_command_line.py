@@ -105,8 +105,8 @@ def test_a_value_in_another_encoding_is_an_error_of_ours(rocmimg):
 def test_a_file_that_cannot_be_written_is_named(rocmimg, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     done = rocmimg("lint", "Dockerfile", "--no-external", "-o", "gone/report.txt")
-    assert done.returncode == 1
-    assert done.stderr == "rocmimg: gone/report.txt: No such file or directory\n"
+    assert done.returncode == 8
+    assert done.stderr == "rocmimg: the report gone/report.txt could not be written: No such file or directory\n"
 
 
 def test_a_wrong_option_is_called_by_its_name(rocmimg):
