@@ -10,7 +10,7 @@ BIN := .venv/bin
 comma := ,
 PYTEST := $(BIN)/python -m pytest
 LOCK = mkdir -p build && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command 'make lock-tools' --group dev pyproject.toml
+	--custom-compile-command 'make lock-tools' --extra html --group dev pyproject.toml
 
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST)

@@ -38,12 +38,13 @@ OTHERS = {"contract": "an image with another release than its pin (tests/integra
 
 def document() -> str:
     """The whole file."""
-    rows = [
-        f"| {name} | {title} | {info.tier} | {info.id} | {proof(info)} |"
-        for name, title in CLASSES.items()
-        for info in listed()
-        if name in info.classes
-    ]
+    rows = []
+    for name, title in CLASSES.items():
+        anchor = f'<a id="{name.lower()}"></a>'  # what pages link to
+        for info in listed():
+            if name in info.classes:
+                rows.append(f"| {anchor}{name} | {title} | {info.tier} | {info.id} | {proof(info)} |")
+                anchor = ""
     plain = [info for info in listed() if not info.classes and info.tier in ("image", "import")]
     rest = "\n".join(f"| {info.id} | {info.tier} | {info.title} | {proof(info)} |" for info in plain)
     return (

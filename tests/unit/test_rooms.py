@@ -35,7 +35,7 @@ ROOMS = {
     "lock": {"matrix", "registry"},
     "registry": {"engine"},
     "release": {"plan", "matrix", "engine", "registry", "checks"},
-    "report": {"checks", "contract", "lint"},
+    "report": {"plan", "checks", "contract", "lint"},
 }
 
 

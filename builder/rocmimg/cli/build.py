@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rocmimg.cli.options import Choice, say, selection_options
+from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.files import Unwritten
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
     from rocmimg.builds.observe import View
+    from rocmimg.engine import Engine
     from rocmimg.matrix import Matrix
+    from rocmimg.plan import Plan
 
 
 @click.command()
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     help="Accepted findings of the contract.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print build/report.json instead of a table.")
+@html_option
 def command(
     choice: Choice,
     jobs: int,
@@ -45,6 +50,7 @@ def command(
     contract: bool,
     baseline: Path | None,
     as_json: bool,
+    html: Path | None,
 ) -> int:
     """Build the selected cells and the cells that they start from."""
     from rocmimg.builds import Options, decide_all, exit_code, run, write_report
@@ -56,6 +62,7 @@ def command(
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")
     finished: list[CellResult] = []
     unwritten = Unwritten()
+    page = page_of(html, folder)
 
     def report(results: list[CellResult]) -> None:
         finished.extend(results)
@@ -64,6 +71,9 @@ def command(
                 unwritten.note("the log", one.log or f"of {one.id}", one.log_error)
         with unwritten.instead_of("the report", folder / "report.json"):
             write_report(results, folder / "report.json")
+        if page:
+            with unwritten.instead_of("the page", page.path):
+                _write_page(page, plan, engine, results)
 
     try:
         with connect() as engine:
@@ -78,6 +88,28 @@ def command(
             _print(finished, as_json)
         say(unwritten)
     return unwritten.exit_code(exit_code(finished))
+
+
+def _write_page(page: Page, plan: Plan, engine: Engine, results: list[CellResult]) -> None:
+    from rocmimg.builds import exit_code
+    from rocmimg.builds.layers import layers_of
+    from rocmimg.cli.pages import bases_of, planned, with_layers
+    from rocmimg.report.page import Run
+    from rocmimg.report.page.records import build_of
+
+    images = {result.id: result.image_id for result in results}
+    layers = layers_of(engine, bases_of(plan, images))
+    checked = page.checked(images)
+    cells = [
+        replace(
+            with_layers(planned(plan[one.id]), layers.get(one.id)),
+            build=build_of(one.as_json()),
+            checks=checked.get(one.id),
+        )
+        for one in results
+    ]
+    head = page.head("build", f"{engine.info.kind} {engine.info.version}", exit_code(results), plan.images)
+    page.write(Run(head=head, cells=tuple(cells)))
 
 
 def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.cli.pages import Page, html_option, page_of
 
 if TYPE_CHECKING:
+    from rocmimg.builds import Decision
+    from rocmimg.engine import Engine
     from rocmimg.plan import Plan
     from rocmimg.plan.changed import Rebuild
 
@@ -30,11 +35,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="An array of objects: id, action, reasons, digest, image_id, refs; for a change: id, rebuilt, kept.",
 )
+@html_option
 def command(
     choice: Choice,
     changed: tuple[str, ...],
     changed_since: str | None,
     as_json: bool,
+    html: Path | None,
 ) -> None:
     """Say for each cell whether it would be built, and which input changed.
 
@@ -48,11 +55,17 @@ def command(
     # Another commit of the matrix is compared by the names that it has.
     selected = choice.load(refs="named" if changed or changed_since else "now")
     plan = selected.plan()
+    page = page_of(html, selected.build_folder)
     if changed or changed_since:
-        _print_rebuilds(_rebuilds(plan, choice.file, changed, changed_since), as_json)
+        rebuilds = _rebuilds(plan, choice.file, changed, changed_since)
+        if page:
+            _write_rebuilds(page, plan, rebuilds)
+        _print_rebuilds(rebuilds, as_json)
         return
     with connect() as engine:
         decisions = decide_all(plan, engine.images())
+        if page:
+            _write_page(page, plan, engine, decisions)
     refs = list(used_refs(selected.matrix, selected.ids, read_lock(lock_path(selected.matrix.path))))
     if as_json:
         rows = [
@@ -83,6 +96,33 @@ def _rebuilds(plan: Plan, file: Path, changed: tuple[str, ...], changed_since: s
             raise click.UsageError(f"--changed {text}: write component=NAME.")
         names.append(name)
     return after_change_of(plan, names)
+
+
+def _write_page(page: Page, plan: Plan, engine: Engine, decisions: Sequence[Decision]) -> None:
+    from rocmimg.builds.layers import layers_of
+    from rocmimg.cli.pages import bases_of, planned, with_layers
+    from rocmimg.report.page import Run
+    from rocmimg.report.page.model import Decision as Shown
+
+    images = {decision.id: decision.image_id for decision in decisions}
+    layers, checked, builds = layers_of(engine, bases_of(plan, images)), page.checked(images), page.builds()
+    cells = []
+    for one in decisions:
+        cell = with_layers(planned(plan[one.id]), layers.get(one.id))
+        build = builds.get(one.id)
+        same = build is not None and one.image_id is not None and build.image_id == one.image_id
+        shown = Shown(action=one.action, reasons=one.reasons)
+        cells.append(replace(cell, decision=shown, build=build if same else None, checks=checked.get(one.id)))
+    head = page.head("plan", f"{engine.info.kind} {engine.info.version}", 0, plan.images)
+    page.write(Run(head=head, cells=tuple(cells)))
+
+
+def _write_rebuilds(page: Page, plan: Plan, rebuilds: Sequence[Rebuild]) -> None:
+    from rocmimg.cli.pages import planned
+    from rocmimg.report.page import Run
+
+    cells = tuple(planned(plan[one.id], one.stages) for one in rebuilds)
+    page.write(Run(head=page.head("plan", "not asked", 0, plan.images), cells=cells))
 
 
 def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:

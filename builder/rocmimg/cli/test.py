@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from rocmimg.cli.options import Choice, say, selection_options
+from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rocmimg.checks.model import Tier
+    from rocmimg.builds.locate import ImageUnderTest
+    from rocmimg.checks.model import ImageResult, Tier
+    from rocmimg.engine import Engine
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -33,7 +36,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--gpus", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs an image; collectives need two."
 )
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
-@click.option("--html", type=_FILE, help="Write a page for people, in one file.")
+@html_option
 @click.option("--markdown", type=_FILE, help="Add a summary in Markdown to this file.")
 @click.option(
     "--export-kernels",
@@ -68,7 +71,7 @@ def command(
     An argument is a cell of images.yaml, or any image: a reference or an id. An image that the engine does not have is
     pulled, and no images.yaml is needed; --arch says which GPUs it is to be for.
     """
-    from rocmimg.builds.locate import ImageUnderTest, is_reference, locate, locate_references
+    from rocmimg.builds.locate import is_reference, locate, locate_references
     from rocmimg.checks.model import TIERS, exit_code
     from rocmimg.checks.run import Options, run
     from rocmimg.contract.cells import names_of
@@ -102,18 +105,18 @@ def command(
                 )
                 subjects = locate(selected.plan(), selected.ids, engine.images())
         subjects += locate_references(engine, images, choice.archs, shown.step)
+        page = page_of(html, options.results.parent)
         results = run(subjects, engine, options, shown)
-    unwritten = options.unwritten
+        unwritten = options.unwritten
+        code = exit_code(results, require_gpu=require_gpu)
+        if page:
+            with unwritten.instead_of("the page", page.path):
+                _write_page(page, engine, subjects, results, code)
     if junit:
         from rocmimg.report.junit import write_junit
 
         with unwritten.instead_of("the JUnit file", junit):
             write_junit(results, junit, require_gpu=require_gpu)
-    if html:
-        from rocmimg.report.page import write_page
-
-        with unwritten.instead_of("the page", html):
-            write_page(results, html)
     if markdown:
         from rocmimg.report.markdown import results as summary
 
@@ -124,7 +127,31 @@ def command(
     else:
         print_results(results)
     say(unwritten)
-    return unwritten.exit_code(exit_code(results, require_gpu=require_gpu))
+    return unwritten.exit_code(code)
+
+
+def _write_page(
+    page: Page, engine: Engine, subjects: list[ImageUnderTest], results: list[ImageResult], code: int
+) -> None:
+    from rocmimg.builds.layers import layers_of
+    from rocmimg.cli.pages import planned, with_layers
+    from rocmimg.report.page import Run
+    from rocmimg.report.page.model import Cell
+
+    builds = page.builds()
+    plans = {one.expected.cell: one.plan for one in subjects if one.plan}
+    bases = {cell: plan.base for cell, plan in plans.items()}
+    layers = layers_of(engine, {one.id: (one.image_id, bases.get(one.id, "")) for one in results if one.image_id})
+    cells = []
+    for result in results:
+        plan, build = plans.get(result.id), builds.get(result.id)
+        cell = planned(plan) if plan else Cell(id=result.id, archs=result.archs)
+        same = build is not None and build.image_id == result.image_id
+        cells.append(replace(with_layers(cell, layers.get(result.id)), build=build if same else None, checks=result))
+    devices = ", ".join(dict.fromkeys(result.device for result in results if result.device))
+    about = f"{engine.info.kind} {engine.info.version}"
+    head = page.head("test", about, code, list(plans.values()), devices)
+    page.write(Run(head=head, cells=tuple(cells)))
 
 
 def _list(file: Path, *, as_json: bool) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from rocmimg.errors import GateRefused
 from rocmimg.plan import LABEL_DIGEST, ImagePlan
@@ -13,6 +13,7 @@ from rocmimg.registry import parse
 from rocmimg.registry.client import Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import labels_of, newest_fitting, public_reference, repository_of
+from rocmimg.release.past import Content, Move, content, history
 from rocmimg.release.policy import Policy
 from rocmimg.release.promote import Release, verdicts_of
 from rocmimg.release.records import ImageRecords
@@ -34,6 +35,8 @@ class Entry:
     proofs: tuple[str, ...] = ()
     """One line for each required tier."""
     overrides: dict[str, str] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    """Required tier -> proven, failed, missing or overridden."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -45,6 +48,51 @@ def status(release: Release) -> list[Entry]:
         found = pool.map(lambda image: _of_cell(image, release), release.images)
         entries = [entry for some in found for entry in some]
     return [*_unfinished(release), *entries]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pasts:
+    """What came before: of names, and of the images that cells have now."""
+
+    moves: Mapping[str, tuple[Move, ...]]
+    """Alias -> how it came to where it is, oldest first."""
+    pairs: Mapping[str, tuple[tuple[str, Content], tuple[str, Content]]]
+    """Cell -> the image before and the one now, each with a label; a cell without either has none."""
+
+
+def pasts(release: Release, entries: Sequence[Entry]) -> Pasts:
+    """The histories of the aliases among ``entries``, and what each cell's newest image is to be compared with."""
+    images = {image.id: image for image in release.images}
+    moves: dict[str, tuple[Move, ...]] = {}
+    for entry in entries:
+        if entry.kind == "alias" and entry.digest:
+            public = release.registries.repository(parse(entry.name))
+            trust = release.policies[entry.id].trust
+            moves[entry.name] = history(str(parse(entry.name)), public, entry.digest, trust)
+    pairs = {}
+    for cell, image in images.items():
+        alias = next((one for one in entries if one.id == cell and one.kind == "alias" and one.digest), None)
+        if alias is None:
+            continue
+        waiting = next((one for one in entries if one.id == cell and one.kind == "candidate" and one.digest), None)
+        public, trust = release.registries.repository(parse(alias.name)), release.policies[cell].trust
+        if waiting and waiting.digest != alias.digest:
+            before = (f"{_version(moves[alias.name], alias.digest)}, released", content(public, alias.digest, trust))
+            now = ("candidate", content(repository_of(image, release.registries), waiting.digest, trust))
+        else:
+            earlier = [move.digest for move in moves[alias.name] if move.digest != alias.digest]
+            if not earlier:
+                continue
+            before = (_version(moves[alias.name], earlier[-1]), content(public, earlier[-1], trust))
+            now = (f"{_version(moves[alias.name], alias.digest)}, released", content(public, alias.digest, trust))
+        if before[1] and now[1]:
+            pairs[cell] = ((before[0], before[1]), (now[0], now[1]))
+    return Pasts(moves=moves, pairs=pairs)
+
+
+def _version(moves: Sequence[Move], digest: str) -> str:
+    versions = (move.record.version for move in moves if move.digest == digest and move.record.version)
+    return next(versions, digest.removeprefix("sha256:")[:12])
 
 
 def _unfinished(release: Release) -> list[Entry]:
@@ -78,7 +126,7 @@ def _of_cell(image: ImagePlan, release: Release) -> list[Entry]:
         name=f"{repository}:{candidate.tag}",
         digest=candidate.digest,
         when=str(candidate.config.get("created", "")),
-        proofs=_proofs(
+        **_proofs(
             policy, ImageRecords(repository, candidate.digest, policy.trust), candidate.labels.get(LABEL_DIGEST, ""), {}
         ),
     )
@@ -104,13 +152,19 @@ def _public(
         digest=digest,
         when=last.when if last else "",
         who=f"{last.kind} by {last.who}" if last else "not by rocmimg",
-        proofs=_proofs(policy, known, _plan_of(repository, digest), overrides),
+        **_proofs(policy, known, _plan_of(repository, digest), overrides),
         overrides=overrides,
     )
 
 
-def _proofs(policy: Policy, known: ImageRecords, plan: str, overrides: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(map(str, verdicts_of(policy, known, plan, overrides)))
+class _Proven(TypedDict):
+    proofs: tuple[str, ...]
+    states: dict[str, str]
+
+
+def _proofs(policy: Policy, known: ImageRecords, plan: str, overrides: Mapping[str, str]) -> _Proven:
+    verdicts = verdicts_of(policy, known, plan, overrides)
+    return {"proofs": tuple(map(str, verdicts)), "states": {one.tier: one.state for one in verdicts}}
 
 
 def _plan_of(repository: Repository, digest: str) -> str:

@@ -91,6 +91,11 @@ def _devices(result: ImageResult) -> str:
 
 def missing_lines(results: Sequence[ImageResult]) -> list[str]:
     """One line a check and reason, with the cells that it is about."""
+    return [f"{', '.join(checks)}: {reason} ({', '.join(cells)})" for reason, checks, cells in missing_rows(results)]
+
+
+def missing_rows(results: Sequence[ImageResult]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """What was not proven: reason, checks, cells; one row for the checks that share reason and cells."""
     found: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for check in result.missing:
@@ -101,4 +106,4 @@ def missing_lines(results: Sequence[ImageResult]) -> list[str]:
     by_reason: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (check_id, reason), cells in found.items():
         by_reason.setdefault((reason, tuple(cells)), []).append(check_id)
-    return [f"{', '.join(checks)}: {reason} ({', '.join(cells)})" for (reason, cells), checks in by_reason.items()]
+    return [(reason, tuple(checks), cells) for (reason, cells), checks in by_reason.items()]

@@ -2,14 +2,12 @@
 
 import xml.etree.ElementTree as ET
 
-import pytest
 from test_judging import check, image
 
 from rocmimg.checks.model import Finding
 from rocmimg.checks.plugin import evaluate
 from rocmimg.report.checks import print_results
 from rocmimg.report.junit import write_junit
-from rocmimg.report.page import bars, human, write_page
 
 WRONG = [Finding(what=what, cause="no --offload-arch", fix="pass it") for what in ("<b>wrong</b> & bad", "wrong too")]
 FAILED = evaluate(check("passed", "arch-code", "image"), None, [*WRONG, Finding(what="by the way", level="note")], ())
@@ -18,11 +16,6 @@ RESULTS = [
     image(check("passed"), FAILED, MISSING, check("waived", "size", "image", reason="known (until 2099-01-01): 75 GB")),
     image(id="t-gfx950", image_id="", reason="there is no image: run `rocmimg build t-gfx950`"),
 ]
-COVERAGE = {
-    "expected": ["gfx942"],
-    "packages": {"torch": {"gfx90a": 3 << 20, "gfx942": 1 << 20}, "aiter": {"gfx950": 1 << 10}},
-    "files": 3, "compressed": 1, "unreadable": [],
-}  # fmt: skip
 
 
 def test_junit_tells_apart_what_failed_and_what_was_not_run(tmp_path):
@@ -64,44 +57,3 @@ def test_archs_that_no_gpu_of_theirs_has_run_are_not_proven(capsys, tmp_path):
     write_junit(results, tmp_path / "j.xml")
     told = {one.get("name"): one.get("value") for one in ET.parse(tmp_path / "j.xml").iter("property")}  # noqa: S314
     assert (told["gpu gfx942"], told["gpu gfx950"]) == ("gfx942 MI300X", "not proven")
-
-
-@pytest.fixture
-def page(tmp_path):
-    write_page([image(*RESULTS[0].checks, coverage=COVERAGE), RESULTS[1]], tmp_path / "page.html")
-    return (tmp_path / "page.html").read_text()
-
-
-def test_the_page_has_cause_cure_and_reason(page):
-    for text in (
-        "wrong too",
-        "by the way",
-        "no --offload-arch",
-        "pass it",
-        "no AMD GPU",
-        "known (until 2099-01-01): 75 GB",
-        "there is no image",
-    ):
-        assert text in page
-
-
-def test_the_page_fetches_nothing_and_quotes_everything(page):
-    assert "<b>wrong" not in page
-    assert "&lt;b&gt;wrong" in page
-    for attribute in ("src=", "href=", "url(", "@import", "<script"):
-        assert attribute not in page
-
-
-def test_the_picture_shows_which_archs_a_package_has():
-    first, second = bars(COVERAGE)
-    assert (first.package, first.total, first.missing) == ("torch", "4.0 MiB", ())
-    assert [(s.arch, s.start, s.length, s.colour) for s in first.segments] == [
-        ("gfx942", 0, 25, "arch1"),
-        ("gfx90a", 25, 75, "other"),
-    ]
-    assert (second.package, second.missing) == ("aiter", ("gfx942",))
-
-
-@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (80 << 30, "80.0 GiB")])
-def test_sizes_are_for_people(size, text):
-    assert human(size) == text

@@ -15,7 +15,8 @@ from rocmimg.builds.observe import CellLog, short
 from rocmimg.checks.model import CheckResult, ImageResult
 from rocmimg.engine import StepLog
 from rocmimg.report.junit import write_junit
-from rocmimg.report.page import write_page
+from rocmimg.report.page import Head, Run, write_page
+from rocmimg.report.page.model import Cell, Layer
 from rocmimg.terminal import harmless, holds_secrets
 
 EVIL = (
@@ -101,7 +102,9 @@ def test_reports_are_written_for_any_text(tmp_path):
     result = failed(EVIL)
     write_junit([result, replace(result, checks=(), reason=EVIL)], tmp_path / "junit.xml")
     ET.parse(tmp_path / "junit.xml")  # noqa: S314
-    write_page([result], tmp_path / "page.html")
+    head = Head(verb="test", when="2026-11-30T12:00:00+00:00", who=EVIL, commit=EVIL, engine=EVIL, version="1")
+    cell = Cell(id=f"t{EVIL}", checks=result, layers=(Layer(text=EVIL, size=1 << 20, base=False),))
+    write_page(Run(head=head, cells=(cell,)), tmp_path / "page.html")
     for report in ("junit.xml", "page.html"):
         text = (tmp_path / report).read_text(encoding="utf-8")
         assert all(char.isprintable() or char in "\n\t" for char in text)
