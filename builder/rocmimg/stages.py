@@ -155,10 +155,17 @@ def expand(word: str, known: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda m: known.get(m[1] or m[2]) or m[3] or "", word)
 
 
+def instruction(step: dockerfile.Command) -> tuple[str, tuple[str, ...]]:
+    """What a step does in the end, and with which flags: an ONBUILD holds another instruction."""
+    if step.cmd.upper() != "ONBUILD":
+        return step.cmd.upper(), step.flags
+    return (step.sub_cmd or "").upper(), tuple(word for word in step.original.split() if word.startswith("--"))
+
+
 def references(steps: Iterable[dockerfile.Command]) -> Iterator[str]:
     """What steps copy from or mount besides the build context, in lower case: images, or names of stages."""
     for step in steps:
-        for flag in step.flags:
+        for flag in instruction(step)[1]:
             name, _, value = flag.partition("=")
             match name.lower():
                 case "--from":

@@ -75,8 +75,8 @@ def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: b
 
     if image.prebuilt:
         if base_id is None:
-            return build(f"{image.prebuilt} is to be pulled", digest=image.known_digest)
-        return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=image.known_digest, image_id=base_id)
+            return build(f"{image.prebuilt} is to be pulled", digest=image.pinned_digest)
+        return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=image.pinned_digest, image_id=base_id)
     if base_id is None:
         why = f"base {image.needs} is to be built" if image.needs else f"base {image.base} is to be pulled"
         return build(why)

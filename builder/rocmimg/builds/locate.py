@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from rocmimg.builds.decide import NOT_A_BUILD, UP_TO_DATE, ImageIndex, decide_all
@@ -34,10 +36,26 @@ class ImageUnderTest:
     """Why there is no image, or how it differs from the plan."""
 
 
-def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> list[ImageUnderTest]:
+def pull_prebuilt(plan: Plan, cells: Iterable[str], engine: Engine, tell: Callable[[str, str], None]) -> dict[str, str]:
+    """Bring the images of these cells that other pipelines build; the cells whose image cannot be had, and why."""
+    failed: dict[str, str] = {}
+    for cell in cells:
+        reference = plan[cell].prebuilt
+        if reference and engine.image(reference) is None:
+            try:
+                engine.pull(reference, partial(_tell_of_pull, tell, cell))
+            except RocmimgError as error:
+                failed[cell] = str(error)
+    return failed
+
+
+def locate(
+    plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo], failed: Mapping[str, str] = MappingProxyType({})
+) -> list[ImageUnderTest]:
     """For each cell the image that carries its tag; for a cell without tags the newest that was built for it.
 
-    Another version of the cell does not stand in for the one that is asked for.
+    Another version of the cell does not stand in for the one that is asked for. ``failed``: why a cell's image could
+    not be pulled.
     """
     listed = tuple(images)
     index = ImageIndex(listed)
@@ -50,14 +68,15 @@ def locate(plan: Plan, cells: Iterable[str], images: Iterable[ImageInfo]) -> lis
         candidates = [index.find(name) for name in names] or index.of_cell(cell_id)
         chosen = next((info for info in candidates if info), None)
         if chosen is None:
-            reason = f"there is no image: run `rocmimg build {cell_id}`"
+            reason = failed.get(cell_id) or f"there is no image: run `rocmimg build {cell_id}`"
         elif not image.prebuilt and not index.is_build(chosen):
             reason, chosen = f"{NOT_A_BUILD}: run `rocmimg build {cell_id}`", None
         elif decision.digest is None:
             reason = "whether it is what the plan says cannot be told: its base is not here"
         else:
             reason = "" if decision.action == UP_TO_DATE else f"not what the plan says: {'; '.join(decision.reasons)}"
-        expected = image.expected.model_copy(update={"digest": decision.digest or ""})
+        # What another pipeline built has no label with the digest of a plan.
+        expected = image.expected.model_copy(update={"digest": "" if image.prebuilt else decision.digest or ""})
         found.append(ImageUnderTest(plan=image, expected=expected, image=chosen, reason=reason))
     return found
 
@@ -101,6 +120,10 @@ def locate_references(
             image, reason = None, str(error)
         found.append(ImageUnderTest(expected=unplanned(reference, image, archs), image=image, reason=reason))
     return found
+
+
+def _tell_of_pull(tell: Callable[[str, str], None], name: str, event: Event) -> None:
+    tell(name, _said(event))
 
 
 def _said(event: Event) -> str:

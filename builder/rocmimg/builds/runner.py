@@ -118,6 +118,8 @@ class _Run:
 
     def _steps(self, image: ImagePlan, result: CellResult, recorder: StepRecorder) -> tuple[Step, ...]:
         """With the sizes of the layers where there is an image; how it was built is no reason to lose it."""
+        if not image.stages:  # another pipeline builds it
+            return ()
         history: list[HistoryEntry] = []
         if result.status == "built" and result.image_id:
             with suppress(RocmimgError):
@@ -194,7 +196,7 @@ class _Run:
                     status=UP_TO_DATE,
                     seconds=0,
                     image_id=base_id,
-                    digest=image.known_digest,
+                    digest=image.pinned_digest,
                     reasons=(f"pulled {image.prebuilt}",),
                     log=str(log.path),
                 )

@@ -292,7 +292,7 @@ class Run:
 def _digest(subject: ImageUnderTest) -> str:
     """The plan's digest: in a label of what a build made, known of what another pipeline built."""
     if subject.plan and subject.plan.prebuilt:
-        return subject.expected.digest
+        return subject.plan.pinned_digest
     return subject.image.labels.get(LABEL_DIGEST, "") if subject.image else ""
 
 

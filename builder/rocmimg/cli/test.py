@@ -71,7 +71,7 @@ def command(
     An argument is a cell of images.yaml, or any image: a reference or an id. An image that the engine does not have is
     pulled, and no images.yaml is needed; --arch says which GPUs it is to be for.
     """
-    from rocmimg.builds.locate import is_reference, locate, locate_references
+    from rocmimg.builds.locate import is_reference, locate, locate_references, pull_prebuilt
     from rocmimg.checks.model import TIERS, exit_code
     from rocmimg.checks.run import Options, run
     from rocmimg.contract.cells import names_of
@@ -103,7 +103,9 @@ def command(
                     project=selected.matrix.folder,
                     results=selected.build_folder / "results",
                 )
-                subjects = locate(selected.plan(), selected.ids, engine.images())
+                plan = selected.plan()
+                failed = pull_prebuilt(plan, selected.ids, engine, shown.step)
+                subjects = locate(plan, selected.ids, engine.images(), failed)
         subjects += locate_references(engine, images, choice.archs, shown.step)
         page = page_of(html, options.results.parent)
         results = run(subjects, engine, options, shown)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import Position
 from rocmimg.plan.sources import local_files
-from rocmimg.stages import Stage, Stages, expand, mount_fields
+from rocmimg.stages import Stage, Stages, expand, instruction, mount_fields
 
 if TYPE_CHECKING:
     import dockerfile
@@ -57,8 +57,9 @@ def used_by(parsed: Stages, stage: Stage, arguments: Mapping[str, str]) -> tuple
 
 
 def _sources(step: dockerfile.Command) -> Iterator[str]:
-    flags = [flag.partition("=") for flag in step.flags]
-    if step.cmd.upper() in ("COPY", "ADD") and not any(name.lower() == "--from" for name, _, _ in flags):
+    does, flagged = instruction(step)
+    flags = [flag.partition("=") for flag in flagged]
+    if does in ("COPY", "ADD") and not any(name.lower() == "--from" for name, _, _ in flags):
         yield from (word for word in step.value[:-1] if not _ELSEWHERE.match(word))
     for name, _, value in flags:
         fields = mount_fields(value) if name.lower() == "--mount" else {}

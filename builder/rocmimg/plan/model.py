@@ -121,9 +121,9 @@ class ImagePlan:
         return OWN_NAME if self.cell.dockerfile else "Dockerfile"
 
     @property
-    def known_digest(self) -> str:
-        """The digest of what is not built: all of it is known beforehand."""
-        return self.digest(self.base)
+    def pinned_digest(self) -> str:
+        """The digest of what another pipeline builds: it stands for a plan's; empty where a tag alone names it."""
+        return self.prebuilt.partition("@")[2]
 
     def digest(self, base_id: str) -> str:
         """sha256 over every input, base image included: equal digests mean equal recipes."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from rocmimg.errors import GateRefused, RegistryError
-from rocmimg.plan import LABEL_CELL, LABEL_INPUTS, ImagePlan
+from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan
 from rocmimg.registry import INDEX_TYPES, Manifest, Reference, parse
 from rocmimg.registry.client import Registries, Repository
 
@@ -37,6 +37,19 @@ class Candidate:
     @property
     def labels(self) -> Mapping[str, str]:
         return _labels(self.config)
+
+    @property
+    def created(self) -> str:
+        """RFC 3339; the epoch where the image does not say."""
+        return str(self.config.get("created") or "1970-01-01T00:00:00Z")
+
+    def fits(self, image: ImagePlan) -> bool:
+        """Whether it is what images.yaml says now."""
+        return self.digest == image.pinned_digest if image.prebuilt else fits(self.labels, image)
+
+    def plan(self, image: ImagePlan) -> str:
+        """The digest of the plan that it was built from; its own where another pipeline built it."""
+        return plan_of(image, self.digest, self.labels)
 
 
 def repository_of(image: ImagePlan, registries: Registries) -> Repository:
@@ -131,6 +144,11 @@ def fits(labels: Mapping[str, str], image: ImagePlan) -> bool:
     return {name: value for name, value in inputs.items() if name != "base image"} == image.named_inputs
 
 
+def plan_of(image: ImagePlan, digest: str, labels: Mapping[str, str]) -> str:
+    """The digest of the plan of an image of this cell: in its label, or its own where another pipeline built it."""
+    return digest if image.prebuilt else labels.get(LABEL_DIGEST, "")
+
+
 def newest_fitting(image: ImagePlan, repository: Repository) -> Candidate:
     """The newest candidate that was built from what images.yaml says now.
 
@@ -140,7 +158,7 @@ def newest_fitting(image: ImagePlan, repository: Repository) -> Candidate:
     seen = 0
     for candidate in candidates(image, repository):
         seen += 1
-        if fits(candidate.labels, image):
+        if candidate.fits(image):
             return candidate
     raise GateRefused(
         f"{image.id} has no candidate that fits images.yaml",

@@ -26,6 +26,8 @@ class Policy:
     waivers: tuple[Waiver, ...]
     trust: Trust
     today: date
+    prebuilt: bool = False
+    """Whether images.yaml names the image itself, by digest: then nothing has to say which plan made it."""
 
     def demand(self, plan: str) -> Demand:
         """For an image that was built from ``plan``."""
@@ -73,6 +75,7 @@ def policies(matrix: Matrix, cells: Sequence[str], *, suite: bool = True) -> dic
             ),
             trust=Trust.load(file.config.release.signers, matrix.folder),
             today=today,
+            prebuilt=bool(cell.prebuilt),
         )
     return found
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rocmimg.errors import GateRefused, RegistryError, RocmimgError, TagTaken
-from rocmimg.plan import LABEL_DIGEST, ImagePlan, make_plan
+from rocmimg.plan import ImagePlan, make_plan
 from rocmimg.registry import parse
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import Candidate, newest_fitting, public_reference, repository_of
+from rocmimg.release.copy import copy_image
 from rocmimg.release.gate import Verdict, evaluate, may_pass
 from rocmimg.release.policy import Policy, policies
 from rocmimg.release.provenance import unproven_origin
@@ -189,7 +190,7 @@ def _verdicts(
         why = f"results that were attached before are gone: {', '.join(sorted(lost))}"
         reason = overrides.get("results")
         verdicts.append(Verdict(tier="results", state="overridden" if reason else "missing", reasons=(reason or why,)))
-    if why := unproven_origin(known, policy.cell, plan):
+    if not policy.prebuilt and (why := unproven_origin(known, policy.cell, plan)):
         verdicts.append(Verdict(tier="origin", state="failed", reasons=(why,)))
     return verdicts, results
 
@@ -214,7 +215,7 @@ def _ready(image: ImagePlan, release: Release, overrides: Mapping[str, str]) -> 
     policy = release.policies[image.id]
     candidate = newest_fitting(image, repository)
     known = ImageRecords(repository, candidate.digest, policy.trust)
-    verdicts, results = _verdicts(policy, known, candidate.labels.get(LABEL_DIGEST, ""), overrides)
+    verdicts, results = _verdicts(policy, known, candidate.plan(image), overrides)
     if not may_pass(verdicts):
         raise _refused(image, candidate, [one for one in verdicts if one.state in ("failed", "missing")])
     return Ready(
@@ -295,12 +296,7 @@ def _take_over(cell: Ready) -> None:
     if source.reference == target.reference:
         return
     manifest = cell.candidate.manifest
-    parts = [inner for child in manifest.children if (inner := source.manifest(child.digest))] or [manifest]
-    blobs = {blob.digest: blob for part in parts for blob in part.blobs}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda digest: target.mount(digest, source), blobs))
-    for part in dict.fromkeys((*parts, manifest)):
-        target.put_manifest(part.digest, part)
+    copy_image(manifest, source, target)
     known = {entry.digest for entry in target.referrers(manifest.digest)}
     for entry in source.referrers(manifest.digest):
         if entry.digest not in known and entry.artifact_type != records.PROMOTION:

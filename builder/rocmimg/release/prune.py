@@ -109,6 +109,7 @@ def _of_repository(repository: Repository, images: Sequence[ImagePlan], release:
     ours = {image.id for image in images}
     aliases = {parse(name).tag for image in images for name in image.cell.aliases}
     needed = {digests[tag] for tag in aliases & digests.keys()} | rollback_digests(repository, images, release, digests)
+    needed |= {image.pinned_digest for image in images if image.prebuilt}
     dated = {
         tag: reason
         for tag, reason in _old_dated(tags, images, today).items()

@@ -15,6 +15,7 @@ from rocmimg.registry import INDEX_TYPES, Manifest
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records, sbom
 from rocmimg.release.candidates import candidates, fits, newest_fitting, read_config, repository_of, tag_of
+from rocmimg.release.copy import adopt_candidate
 from rocmimg.release.provenance import provenance, unproven_origin
 from rocmimg.release.records import ImageRecords
 from rocmimg.release.signing import Trust, seal, signing_key
@@ -66,8 +67,21 @@ def push_candidate(
     signer = _signer(trust)
     path = folder / "results" / f"{image.id}.json"
     result = records.read_result(path, image.id) if path.exists() else None
-    local = _local(image, engine)
     repository = repository_of(image, registries)
+    if image.prebuilt:
+        candidate, new = adopt_candidate(image, registries)
+        known = ImageRecords(repository, candidate.digest, trust)
+        is_ours = result is not None and records.is_about(result, candidate.manifest)
+        fresh = bool(result and is_ours and records.attach_result(result, known, candidate.manifest, signer))
+        reference = f"{repository}:{candidate.tag}"
+        return Pushed(
+            id=image.id,
+            reference=reference,
+            digest=candidate.digest,
+            new=new,
+            attached=("results",) if fresh else (),
+        )
+    local = _local(image, engine)
     repository.require_push()
     tag = tag_of(image.id, local.created, local.id)
     reference = f"{repository}:{tag}"
@@ -129,6 +143,11 @@ def pull_candidate(
     Raises:
         GateRefused: there is none, or nothing says that a build made it.
     """
+    if image.prebuilt:
+        new = engine.image(image.prebuilt) is None
+        if new:
+            engine.pull(image.prebuilt, on_event)
+        return Pushed(id=image.id, reference=image.prebuilt, digest=image.pinned_digest, new=new, attached=())
     repository = repository_of(image, registries)
     candidate = newest_fitting(image, repository)
     plan = candidate.labels.get(LABEL_DIGEST, "")

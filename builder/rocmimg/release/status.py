@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypedDict
 
 from rocmimg.errors import GateRefused
-from rocmimg.plan import LABEL_DIGEST, ImagePlan
+from rocmimg.plan import ImagePlan
 from rocmimg.registry import parse
 from rocmimg.registry.client import Repository
 from rocmimg.release import records
-from rocmimg.release.candidates import labels_of, newest_fitting, public_reference, repository_of
+from rocmimg.release.candidates import labels_of, newest_fitting, plan_of, public_reference, repository_of
 from rocmimg.release.past import Content, Move, content, history
 from rocmimg.release.policy import Policy
 from rocmimg.release.promote import Release, verdicts_of
@@ -126,9 +126,7 @@ def _of_cell(image: ImagePlan, release: Release) -> list[Entry]:
         name=f"{repository}:{candidate.tag}",
         digest=candidate.digest,
         when=str(candidate.config.get("created", "")),
-        **_proofs(
-            policy, ImageRecords(repository, candidate.digest, policy.trust), candidate.labels.get(LABEL_DIGEST, ""), {}
-        ),
+        **_proofs(policy, ImageRecords(repository, candidate.digest, policy.trust), candidate.plan(image), {}),
     )
     return [*entries, entry]
 
@@ -152,7 +150,7 @@ def _public(
         digest=digest,
         when=last.when if last else "",
         who=f"{last.kind} by {last.who}" if last else "not by rocmimg",
-        **_proofs(policy, known, _plan_of(repository, digest), overrides),
+        **_proofs(policy, known, _plan_of(image, repository, digest), overrides),
         overrides=overrides,
     )
 
@@ -167,6 +165,6 @@ def _proofs(policy: Policy, known: ImageRecords, plan: str, overrides: Mapping[s
     return {"proofs": tuple(map(str, verdicts)), "states": {one.tier: one.state for one in verdicts}}
 
 
-def _plan_of(repository: Repository, digest: str) -> str:
-    manifest = repository.manifest(digest)
-    return labels_of(repository, manifest).get(LABEL_DIGEST, "") if manifest else ""
+def _plan_of(image: ImagePlan, repository: Repository, digest: str) -> str:
+    manifest = None if image.prebuilt else repository.manifest(digest)
+    return plan_of(image, digest, labels_of(repository, manifest) if manifest else {})

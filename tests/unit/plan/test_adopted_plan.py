@@ -134,3 +134,11 @@ def test_it_is_written_beside_a_file_of_any_name(mine, tmp_path):
 
 def test_a_line_of_it_is_its_own_place(mine):
     assert str(mine().images[0].origin(5)) == "Dockerfile:5"
+
+
+def test_what_a_stage_leaves_to_the_one_that_starts_from_it_is_taken_too(mine, tmp_path):
+    head = "FROM a AS q\nFROM a AS x\nARG GPU_ARCH\nARG AITER_REF\n"
+    (tmp_path / "Dockerfile").write_text(f"{head}ONBUILD COPY src /s\nONBUILD COPY --from=q /a /b\nFROM x\n")
+    (image,) = mine().images
+    assert [stage.name for stage in image.stages] == ["q", "x", "stage-2"]
+    assert {file.path.partition("/")[0] for file in image.context} == {"src"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rocmimg.checks import Image, check, fail
+from rocmimg.checks import Image, check, fail, not_applicable
 
 
 @check("environment", tier="image")
 def check_environment(image: Image) -> None:
     """Every variable that the target declares is in the image, with that value."""
-    image.need_plan()
+    _need_configuration(image)
     wrong = {
         name: image.detail["env"].get(name)
         for name, value in image.expect.env.items()
@@ -25,7 +25,7 @@ def check_environment(image: Image) -> None:
 @check("entry", tier="image")
 def check_entry(image: Image) -> None:
     """Entry point, command, user and work directory are what the target declares."""
-    image.need_plan()
+    _need_configuration(image)
     expect, found = image.expect, image.detail
     pairs = {
         "the entry point": (list(found["entrypoint"]), list(expect.entrypoint)),
@@ -42,6 +42,8 @@ def check_entry(image: Image) -> None:
 def check_labels(image: Image) -> None:
     """The labels say what the image is, and of which plan."""
     image.need_plan()
+    if not (image.expect.labels or image.expect.digest):
+        not_applicable("another pipeline builds the image, and says what it likes")
     labels = image.detail["labels"]
     wrong = [name for name, value in image.expect.labels.items() if not _agrees(name, labels.get(name, ""), value)]
     if wrong:
@@ -57,6 +59,13 @@ def check_labels(image: Image) -> None:
             cause="something that it is built from was changed after it was built",
             fix=f"`rocmimg plan {image.expect.cell}` says what; rebuild it",
         )
+
+
+def _need_configuration(image: Image) -> None:
+    """End the check where the target declares nothing: its Dockerfile, or another pipeline, decides."""
+    image.need_plan()
+    if not image.expect.configured:
+        not_applicable("the target declares none: the image's own configuration decides")
 
 
 def _agrees(name: str, found: str, expected: str) -> bool:
