@@ -9,6 +9,8 @@ import yaml
 import rocmimg.errors
 from rocmimg.cli import VERBS
 from rocmimg.matrix import load
+from rocmimg.matrix.recipe import Catalogue, Recipe, builtin_templates
+from rocmimg.matrix.reference import recipe_lines
 from rocmimg.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
@@ -48,3 +50,21 @@ def test_the_matrix_of_the_readme_plans(tmp_path):
 
 def test_the_readme_is_a_page():
     assert len(README.splitlines()) <= 110
+
+
+def test_the_keys_of_a_recipe_are_those_of_its_page():
+    """What a recipe declares, by key: as docs/recipes.md has it, and as the model reads it."""
+    table = (ROOT / "docs/recipes.md").read_text().split("## What a recipe declares")[1].split("\n## ")[0]
+    shown = {
+        key.partition(".")[0]
+        for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+        for key in re.findall(r"`([\w.]+)`", cell)
+    }
+    assert shown == set(Recipe.model_fields) - {"name", "template"}
+
+
+def test_every_option_that_a_verb_lists_is_in_the_reference():
+    page = (ROOT / "docs/reference.md").read_text()
+    catalogue = Catalogue((builtin_templates(),))
+    for name in catalogue.names:
+        assert "\n".join(recipe_lines(catalogue[name])) in page, name

@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("Describe", "List the cells of the matrix."),
     "render": ("Describe", "Print or write Dockerfiles."),
+    "recipes": ("Describe", "List the recipes, or say what one takes."),
     "explain": ("Describe", "Show where each value of a cell comes from."),
     "diff": ("Describe", "Compare two cells, or one cell at two versions of the matrix."),
     "lint": ("Check before the build", "Check Dockerfiles against the ROCm rules."),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rocmimg.errors import LockError, Position
 from rocmimg.lock.file import DEFAULT_INDEX, Lock, read_lock
-from rocmimg.lock.requests import lookup_requests, requirement
+from rocmimg.lock.requests import lookup_requests, of_index, requirement
 from rocmimg.matrix.cell import Cell, Matrix, ResolvedComponent
 from rocmimg.matrix.model import CellConfig
 
@@ -96,6 +96,10 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
 
 def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:
     git, tools = component.git, _versions(component.build_pip, lock)
+    if wanted := of_index(component):
+        index, name = wanted
+        if pin := lock.packages.get(index, {}).get(name):
+            component = replace(component, options={**component.options, "version": pin.version})
     found = lock.git.get(git.repo, {}).get(git.ref) if git else None
     if git is None or found is None:
         return replace(component, build_pip=tools)

@@ -87,6 +87,8 @@ def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
             yield request(
                 "packages", DEFAULT_INDEX, requirement(name, spec), "components", component.name, "build_pip", name
             )
+        if wanted := of_index(component):
+            yield request("packages", *wanted, "components", component.name, "options", "version")
         for index, name, version in wheels_of(component):
             yield request("packages", index, f"{name}=={version}", "components", component.name, "options", name)
     for table in ("common_pip", "pip"):
@@ -98,6 +100,14 @@ def _of_cell(cell: Cell) -> Iterator[LookupRequest]:
 def requirement(name: str, spec: str) -> str:
     """``cmake`` and ``<4``, or ``cmake`` and ``4.1``, as pip writes them."""
     return f"{name}{spec}" if spec[0] in "<>=!~" else f"{name}=={spec}"
+
+
+def of_index(component: ResolvedComponent) -> tuple[str, str] | None:
+    """Index and requirement of a component that comes from an index as a whole; None for others."""
+    if component.config.source != "index":
+        return None
+    index, name, version = (str(component.options.get(key, "")) for key in ("index", "distribution", "version"))
+    return index or DEFAULT_INDEX, requirement(name, version) if version else name
 
 
 def wheels_of(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:

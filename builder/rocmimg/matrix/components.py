@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from rocmimg.errors import ConfigError, did_you_mean
 from rocmimg.matrix.cell import ResolvedComponent
 from rocmimg.matrix.model import CellConfig, Component, OptionValue
 from rocmimg.matrix.nodes import Node
-from rocmimg.matrix.recipe import Catalogue, Declaration
+from rocmimg.matrix.recipe import Catalogue, Declaration, Recipe
 from rocmimg.source import Git, Local, Nothing, SourceSpec
 
 
@@ -65,7 +65,7 @@ def resolve_component(
         place = here.children[key].position if key in here.children else here.position
         return ConfigError(f"component {name}: {what}", next_step=next_step, position=place)
 
-    options: dict[str, OptionValue] = {key: option.default for key, option in recipe.options.items()}
+    options: dict[str, OptionValue] = {key: _named(option.default, name) for key, option in recipe.options.items()}
     for key, value in component.options.items():
         if key not in recipe.options:
             raise ConfigError(
@@ -76,19 +76,7 @@ def resolve_component(
         place = here.find(("options", key))
         options[key] = typed(value, recipe.options[key], f"components.{name}.options.{key}", place)
     source, shared_with = _source(name, component, cell, here)
-    match source:
-        case _ if "none" in recipe.sources:
-            if source != Git(repo="", ref=""):
-                key = "repo" if component.repo else "ref" if component.ref else "source"
-                raise wrong(key, f"{recipe.name} has no source of its own", f"remove {key}")
-            source = Nothing()
-        case Local() if "local" not in recipe.sources:
-            raise wrong("source", f"{recipe.name} cannot come from local", f"use {' or '.join(recipe.sources)}")
-        case Git() if "git" not in recipe.sources:
-            raise wrong("source", f"{recipe.name} cannot come from git", f"use {' or '.join(recipe.sources)}")
-        case Git() if not (source.repo and source.ref):
-            missing = "repo" if not source.repo else "ref"
-            raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
+    source = _fitting(source, component, recipe, wrong)
     if component.install and component.install not in recipe.install:
         ways = " or ".join(recipe.install) or "nothing: it is not a Python package"
         raise wrong("install", f"{recipe.name} cannot be installed as {component.install}", f"it takes {ways}")
@@ -102,7 +90,9 @@ def resolve_component(
     if recipe.when and flags[recipe.when] in (False, "none"):
         return None
     install = component.install or (recipe.install[0] if recipe.install else None)
-    module = component.module or recipe.module
+    if component.source == "index":
+        install = "wheel"
+    module = component.module or recipe.module.replace("{name}", name.replace("-", "_"))
     directory = component.directory or recipe.directory or name
     checkout = f"{cell.workdir}/{directory}"
     return ResolvedComponent(
@@ -127,6 +117,36 @@ def resolve_component(
     )
 
 
+def _fitting(
+    source: SourceSpec, component: Component, recipe: Recipe, wrong: Callable[[str, str, str], ConfigError]
+) -> SourceSpec:
+    """``source`` where the recipe can use it."""
+    match source:
+        case _ if "none" in recipe.sources:
+            if source != Git(repo="", ref=""):
+                key = "repo" if component.repo else "ref" if component.ref else "source"
+                raise wrong(key, f"{recipe.name} has no source of its own", f"remove {key}")
+            return Nothing()
+        case Nothing() if "index" not in recipe.sources:
+            raise wrong("source", f"{recipe.name} cannot come from an index", f"use {' or '.join(recipe.sources)}")
+        case Nothing() if component.repo or component.ref or component.install == "editable":
+            key = next(key for key in ("repo", "ref", "install") if getattr(component, key))
+            raise wrong(key, f"what comes from an index has no {key} of its own", f"remove {key}")
+        case Local() if "local" not in recipe.sources:
+            raise wrong("source", f"{recipe.name} cannot come from local", f"use {' or '.join(recipe.sources)}")
+        case Git() if "git" not in recipe.sources:
+            raise wrong("source", f"{recipe.name} cannot come from git", f"use {' or '.join(recipe.sources)}")
+        case Git() if not (source.repo and source.ref):
+            missing = "repo" if not source.repo else "ref"
+            raise wrong(missing, f"{missing} is missing", f"add {missing}, or source: local:FOLDER")
+    return source
+
+
+def _named(default: OptionValue, name: str) -> OptionValue:
+    """A recipe's default; ``{name}`` in a text is the component's name."""
+    return default.replace("{name}", name) if isinstance(default, str) else default
+
+
 def _source(name: str, component: Component, cell: CellConfig, here: Node) -> tuple[SourceSpec, str]:
     """What the keys source, repo, ref and so on of a component mean, and the component that they are taken from."""
     kind, _, rest = component.source.partition(":")
@@ -134,6 +154,8 @@ def _source(name: str, component: Component, cell: CellConfig, here: Node) -> tu
         return _source_of_another(name, component, rest, cell, here), rest
     if kind == "local":
         return Local(folder=rest), ""
+    if kind == "index":
+        return Nothing(), ""
     ref = component.ref.replace("{version}", cell.version)
     return Git(repo=component.repo, ref=ref, picks=component.picks, reverts=component.reverts), ""
 

@@ -75,6 +75,17 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     return Matrix(path=path, catalogue=catalogue, archs=archs, cells=link_bases(cells), extended=extended)
 
 
+def catalogue_of(path: Path) -> Catalogue:
+    """The recipes that the matrix ``path`` can use; the built-in ones where there is no such file.
+
+    Raises:
+        ConfigError: the file, or its folder of templates, is wrong.
+    """
+    if not path.exists():
+        return Catalogue((builtin_templates(),))
+    return Catalogue(_template_folders(read_yaml(path, _shown(path)), path.parent))
+
+
 def _cell(outline: _Outline, node: Node, catalogue: Catalogue, archs: Mapping[str, Arch], folder: Path) -> Cell:
     alias = "-".join(archs[arch].alias for arch in outline.archs) if outline.arch in archs else outline.arch
     return resolve_cell(

@@ -147,10 +147,14 @@ class Component(Model):
     ref: GitRef = ""
     """Branch, tag or commit of ``repo``. ``{version}`` is the image's version: one value then names both."""
     source: Annotated[
-        str, _matches(re.compile(rf"git|local:[^\0]+|component:{ID}"), "`git`, `local:FOLDER` or `component:NAME`")
+        str,
+        _matches(
+            re.compile(rf"git|index|local:[^\0]+|component:{ID}"),
+            "`git`, `index`, `local:FOLDER` or `component:NAME`",
+        ),
     ] = "git"
-    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml, ``component:NAME`` for the source of
-    another component, whatever that is."""
+    """``git`` for repo and ref, ``local:FOLDER`` for a folder beside images.yaml, ``index`` for a package of an index,
+    ``component:NAME`` for the source of another component, whatever that is."""
     picks: tuple[Commit, ...] = ()
     """Commits of ``repo`` that are applied on top of ``ref``, in this order."""
     reverts: tuple[Commit, ...] = ()

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rocmimg.errors import ConfigError, Position
+from rocmimg.errors import ConfigError, Position, did_you_mean
 from rocmimg.matrix.model import (
     AptPackage,
     Distribution,
@@ -24,7 +24,7 @@ from rocmimg.matrix.model import (
     Text,
     VersionSpec,
 )
-from rocmimg.matrix.nodes import Node, parse_yaml, read_text, read_yaml
+from rocmimg.matrix.nodes import Node, mapping, parse_yaml, read_text, read_yaml
 from rocmimg.matrix.validate import validate
 
 Install = Literal["editable", "wheel"]
@@ -103,14 +103,18 @@ class Recipe(Model):
     name: Name = ""
     description: str
     """One line; the comment above its stage."""
-    module: ModuleName = ""
-    """Import name of what it installs; empty when it is not a Python package."""
+    extends: Name = ""
+    """The recipe that it refines: all that this one does not say is as there, the template too."""
+    template: Name = ""
+    """The recipe whose template it has; found, not declared."""
+    module: ModuleName | Literal["{name}"] = ""
+    """Import name of what it installs; empty when it is not a Python package, ``{name}`` for the component's own."""
     import_needs_gpu: bool = False
     """Whether `import` of the module fails on a machine without a GPU."""
     directory: str = ""
     """Name of the checkout in the work directory; the component's name when empty."""
-    sources: tuple[Literal["git", "local", "none"], ...] = ("git", "local")
-    """Where its sources may come from; `none` when it has no repository."""
+    sources: tuple[Literal["git", "local", "index", "none"], ...] = ("git", "local")
+    """Where its sources may come from: `index` for a package of an index, `none` alone when it has none."""
     install: tuple[Install, ...] = ()
     """How it can be installed; the first is the default."""
     when: str = ""
@@ -157,8 +161,23 @@ def builtin_templates() -> Path:
 
 
 @lru_cache(maxsize=64)
+def _parsed(text: str, shown: str) -> Node:
+    return parse_yaml(text, shown)
+
+
+@lru_cache(maxsize=64)
 def _recipe(name: str, text: str, shown: str) -> Recipe:
-    return validate(Recipe, parse_yaml(text, shown)).model_copy(update={"name": name})
+    return validate(Recipe, _parsed(text, shown)).model_copy(update={"name": name, "template": name})
+
+
+def _laid_over(under: Node, over: Node) -> Node:
+    """A recipe's file over the one that it extends, key by key; a list replaces."""
+    if not (isinstance(under.value, Mapping) and isinstance(over.value, Mapping)):
+        return over
+    entries = dict(under.children)
+    for key, child in over.children.items():
+        entries[key] = _laid_over(entries[key], child) if key in entries else child
+    return mapping(entries, over.position)
 
 
 class Catalogue:
@@ -189,9 +208,33 @@ class Catalogue:
             KeyError: there is none.
         """
         if name not in self._recipes:
-            shown = self.shown(name)
-            self._recipes[name] = _recipe(name, read_text(self._paths[name], shown), shown)
+            self._recipes[name] = self._read(name)
         return self._recipes[name]
+
+    def _read(self, name: str) -> Recipe:
+        shown = self.shown(name)
+        text = read_text(self._paths[name], shown)
+        if "extends" not in _parsed(text, shown).children:
+            return _recipe(name, text, shown)
+        node, template = self._chain(name, ())
+        return validate(Recipe, node).model_copy(update={"name": name, "template": template})
+
+    def _chain(self, name: str, seen: tuple[str, ...]) -> tuple[Node, str]:
+        """A recipe's file over those that it extends, and whose template it has."""
+        node = _parsed(read_text(self._paths[name], self.shown(name)), self.shown(name))
+        extended = node.children.get("extends")
+        if extended is None:
+            return node, name
+        base = str(extended.value)
+        if base not in self or base in (*seen, name):
+            raise ConfigError(
+                f"extends: there is no recipe {base!r}" if base not in self else f"circular extends: {base} -> {name}",
+                next_step=did_you_mean(base, self.names) if base not in self else "remove one of them",
+                position=extended.position,
+            )
+        under, template = self._chain(base, (*seen, name))
+        own = any((folder / "components" / f"{name}.j2").is_file() for folder in self.folders)
+        return _laid_over(under, node), name if own else template
 
     def __contains__(self, name: object) -> bool:
         return name in self._paths

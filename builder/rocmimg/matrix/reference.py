@@ -59,7 +59,9 @@ def _lines() -> Iterator[str]:
     recipe = Recipe.model_json_schema(ref_template="#/$defs/{model}")
     models = {"Recipe": recipe, **recipe["$defs"]}
     for name, title, note in _RECIPE_SECTIONS:
-        properties = {key: value for key, value in models[name]["properties"].items() if key != "name"}
+        properties = {
+            key: value for key, value in models[name]["properties"].items() if key not in ("name", "template")
+        }
         yield from _table(title, note, properties)
     yield ""
     yield "## Flags"
@@ -68,14 +70,15 @@ def _lines() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for flag, declaration in sorted(catalogue.flags().items()):
         takers = ", ".join(catalogue.declaring(flag))
-        yield _row((f"`{flag}`", _declared(declaration), _value(declaration.default), takers, declaration.help))
+        yield _row((f"`{flag}`", declared(declaration), shown_value(declaration.default), takers, declaration.help))
     yield ""
     yield "## Recipes"
     for name in catalogue.names:
-        yield from _recipe(catalogue[name])
+        yield from recipe_lines(catalogue[name])
 
 
-def _recipe(recipe: Recipe) -> Iterator[str]:
+def recipe_lines(recipe: Recipe) -> Iterator[str]:
+    """The section of one recipe."""
     yield ""
     yield f"### {recipe.name}"
     yield ""
@@ -88,7 +91,7 @@ def _recipe(recipe: Recipe) -> Iterator[str]:
     yield "| option | value | default | meaning |"
     yield "|---|---|---|---|"
     for name, option in recipe.options.items():
-        yield _row((f"`{name}`", _declared(option), _value(option.default), option.help))
+        yield _row((f"`{name}`", declared(option), shown_value(option.default), option.help))
 
 
 def _table(title: str, note: str, properties: Mapping[str, Any]) -> Iterator[str]:
@@ -103,16 +106,16 @@ def _table(title: str, note: str, properties: Mapping[str, Any]) -> Iterator[str
     for key, value in properties.items():
         meaning = " ".join(value.get("description", "").split()).replace("``", "`")
         rule = " Appends." if value.get("x-inherit") == "append" else ""
-        default = "" if isinstance(value.get("default"), dict) else _value(value.get("default"))
+        default = "" if isinstance(value.get("default"), dict) else shown_value(value.get("default"))
         yield _row((f"`{key}`", _type(value), default, meaning + rule))
 
 
 def _type(value: Mapping[str, Any]) -> str:
     """What a value may be, from its JSON schema."""
     if "enum" in value:
-        return ", ".join(_value(one) for one in value["enum"] if one != "")
+        return ", ".join(shown_value(one) for one in value["enum"] if one != "")
     if "const" in value:
-        return _value(value["const"])
+        return shown_value(value["const"])
     if "anyOf" in value:
         return " or ".join(dict.fromkeys(_type(one) for one in value["anyOf"] if one.get("type") != "null"))
     if "$ref" in value:
@@ -134,13 +137,14 @@ def _type(value: Mapping[str, Any]) -> str:
     return "text"
 
 
-def _declared(declaration: Declaration) -> str:
+def declared(declaration: Declaration) -> str:
+    """What a value of a flag or an option may be."""
     if declaration.type == "choice":
-        return ", ".join(map(_value, declaration.values))
+        return ", ".join(map(shown_value, declaration.values))
     return {"bool": "true, false", "int": "number", "list": "list of text"}.get(declaration.type, "text")
 
 
-def _value(value: Any) -> str:
+def shown_value(value: Any) -> str:
     return "" if value in ("", None) or value in ([], {}, ()) else f"`{json.dumps(value)}`"
 
 

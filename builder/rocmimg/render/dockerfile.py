@@ -127,7 +127,7 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
             "source_folder": source_folder(cell, component),
             "source_stage": shared_sources.get(component.name),
         }
-        template = f"components/{component.recipe.name}.j2"
+        template = f"components/{component.recipe.template}.j2"
         recipe = component.recipe
         of_install = values | {"part": "install", "mounted": in_base if recipe.in_base_stage else in_final}
         install = Quoted(_tidy(render_template(folders, template, of_install)))

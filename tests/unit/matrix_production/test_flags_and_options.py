@@ -3,6 +3,7 @@
 import itertools
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -54,12 +55,14 @@ def other_value(declaration, now):
 
 @pytest.fixture(scope="module")
 def everything(production):
-    """Every cell but variants with every flag on, and the lab's cell with a recipe that no other has."""
+    """Every cell but variants with every flag on, and cells with the recipes that those do not have."""
     lab = load(ROOT / "examples/lab/images.yaml")
+    generic = load(Path(__file__).with_name("generic") / "images.yaml")
     cells = []
     for file, cell in (
         *((production.path, cell) for cell in production.cells if not cell.variant),
         *((lab.path, cell) for cell in lab.cells if any(c.recipe.name == "sdist" for c in cell.components)),
+        *((generic.path, cell) for cell in generic.cells),
     ):
         sets = [f"flags.{flag}={'all' if FLAGS[flag].values else 'true'}" for flag in cell.flags]
         matrix = load(file, sets=map(parse_set, sets), selection=Selection(ids=(cell.id,)))
