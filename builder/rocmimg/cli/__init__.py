@@ -32,6 +32,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "build": ("Build and prove", "Build images."),
     "test": ("Build and prove", "Check images, built here or by others."),
     "kernels": ("Build and prove", "Run kernels that images compiled ahead of time."),
+    "init": ("Set up", "Write a first images.yaml from what a folder has."),
     "doctor": ("Set up", "Check the engine and this machine."),
     "export": ("Set up", "Write a CI pipeline, a docker-bake.json, or the schema of images.yaml."),
     "lock": ("Publish", "Pin refs, bases and packages in images.lock.yaml."),

@@ -101,7 +101,7 @@ def read_text(path: Path, name: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{name} does not exist", next_step="name the matrix with --file, or write one: see README.md"
+            f"{name} does not exist", next_step="`rocmimg init` writes one, --file names another"
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name} is not UTF-8", why=str(error), next_step="save it as UTF-8 text") from error
