@@ -41,7 +41,7 @@ _COMPILES: Final = re.compile(
 )
 _CONFIGURED: Final = re.compile(
     r"-- Configuring done|config\.status: creating Makefile|Build targets in project|"
-    r"^building '.*' extension|\[1/\d+\] (?!Cythonizing)",
+    r" building '.*' extension|\[1/\d+\] (?!Cythonizing)",
     re.MULTILINE,
 )
 _METADATA: Final = re.compile(r"running (?:bdist_wheel|egg_info|dist_info|build_ext)|Preparing metadata .*done")
@@ -185,7 +185,7 @@ class Harness:
         late = threading.Timer(self._limit, self._engine.cancel, [request.build_id])
         late.start()
         try:
-            self._engine.build(request, log.event)
+            self._engine.build(request, lambda event: log.event(event, stage))
         except BuildCancelled:
             result.why = f"stopped after {self._limit} s"
         except StepFailed as error:
@@ -247,6 +247,8 @@ def main() -> int:
                     print(f"{'':34} {note}", flush=True)
         finally:
             harness.close()
+    count = ", ".join(f"{n} {how}" for how in reversed(HOW_FAR) if (n := sum(r.how_far == how for r in results)))
+    print(f"{count or 'no case'}; {sum(result.seconds for result in results):.0f} s")
     (options.out / "report.json").write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
     worse = [r for r in results if _rank(r.how_far) < _rank((known.get(r.component) or {}).get("reaches", "not run"))]
     for result in worse:

@@ -25,7 +25,7 @@ from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.builds.steps import Step, StepRecorder, own_step
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
-from rocmimg.errors import ConfigError, DiskFullError, Position, RocmimgError
+from rocmimg.errors import ConfigError, DiskFullError, LockError, Position, RocmimgError
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class _Run:
             reason = f"its base {image.needs} was not built"
             return CellResult(id=image.id, status="cancelled", seconds=0, reasons=(reason,))
         base_id = self._local_base(image)
+        _refuse_other_base(image, base_id)
         decision = decide(image, base_id, self._index, force=self._options.force) if base_id else None
         if decision and decision.action == UP_TO_DATE:
             self._built[image.id] = str(decision.image_id)
@@ -333,3 +334,15 @@ def _with_sizes(results: list[CellResult], engine: Engine) -> list[CellResult]:
     except RocmimgError:
         return results
     return [replace(r, size=sizes.get(r.image_id)) if r.image_id else r for r in results]
+
+
+def _refuse_other_base(image: ImagePlan, base_id: str | None) -> None:
+    """A base that is in no registry cannot be asked for by digest: the one that is there must be the locked one."""
+    locked = image.cell.base_id
+    if locked and locked != base_id:
+        raise LockError(
+            f"{image.base} is {base_id[:19]} here and was {locked[:19]} when it was locked" if base_id
+            else f"{image.base} is not on this engine, and no registry had it when it was locked",
+            next_step="build or load that image, or run `rocmimg lock` to take what is here",
+            position=image.cell.position("base"),
+        )  # fmt: skip

@@ -42,6 +42,7 @@ def command(
 
     Ends with 1 where there is an error, and with 10 where a part that was asked for could not be run.
     """
+    from rocmimg.cli.lock import local_id
     from rocmimg.contract.baseline import read_baseline
     from rocmimg.contract.cells import examine, problems_of
     from rocmimg.lint import service
@@ -65,7 +66,9 @@ def command(
     }
     report = joined([rendered, *own.values()])
     found = examine(selected.cells, selected.matrix, accepted, parts=chosen, online=online)
-    moved, not_looked = moved_refs(choice.load(lock=False, fetches=True).matrix, selected.ids) if online else ([], [])
+    moved, not_looked = (
+        moved_refs(choice.load(lock=False, fetches=True).matrix, selected.ids, local_id) if online else ([], [])
+    )
     apt, not_simulated = check_apt(selected.matrix, selected.cells) if online and "pins" in chosen else ([], [])
     skipped = list(dict.fromkeys([*found.not_run, *not_looked, *not_simulated]))
     problems = merged(

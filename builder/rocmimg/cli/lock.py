@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rocmimg.cli.options import Choice, selection_options
-from rocmimg.errors import LockIncomplete
+from rocmimg.errors import LockIncomplete, RocmimgError
 
 if TYPE_CHECKING:
     from rocmimg.lock.changes import Change
@@ -42,6 +42,7 @@ def command(
         selected.ids if choice.restricts else None,
         write=not (check or diff),
         accept_alarms=accept_alarms,
+        local_id=local_id,
     )
     if as_json:
         click.echo(json.dumps([change.as_json() for change in result.changes], indent=2))
@@ -55,6 +56,18 @@ def command(
             next_step="the rest is as it says above; correct these and run the same command again",
         )
     return 1 if check and result.stale else 0
+
+
+def local_id(reference: str, absent: bool) -> str:
+    """The id that this machine's engine has for an image that is in no registry, as far as both can tell."""
+    from rocmimg.engine import connect
+
+    try:
+        with connect() as engine:
+            found = engine.image(reference)
+    except RocmimgError:
+        return ""
+    return found.id if found and (absent or not found.digests) else ""
 
 
 def _print(changes: list[Change]) -> None:

@@ -76,7 +76,8 @@ def _link(repo: str, before: str, after: str) -> str:
 
 
 def _images(before: Lock, after: Lock) -> Iterator[Change]:
-    old, new = before.images, after.images
+    # An image that was local and is in a registry now has another digest: that it changed is what there is to say.
+    old, new = {**before.local, **before.images}, {**after.local, **after.images}
     gone, come = [i for i in old if i not in new], [i for i in new if i not in old]
     yield from (Change(kind="removed", what=image, before=old[image]) for image in gone)
     yield from (Change(kind="added", what=image, after=new[image]) for image in come)
@@ -121,12 +122,16 @@ def _snapshots(before: Lock, after: Lock) -> Iterator[Change]:
 
 def merged(old: Lock, new: Lock, keep: set[tuple[str, str, str]]) -> Lock:
     """``new``, and of ``old`` what is in ``keep`` and ``new`` does not say."""
-    sections: dict[str, dict[str, Any]] = {name: {} for name in ("git", "images", "packages", "snapshots")}
+    sections: dict[str, dict[str, Any]] = {name: {} for name in ("git", "images", "local", "packages", "snapshots")}
     for lock, everything in ((old, False), (new, True)):
         for section, places in sections.items():
+            asked = "images" if section == "local" else section
             for place, value in getattr(lock, section).items():
                 if isinstance(value, str):
-                    if everything or (section, place, "") in keep:
+                    other = "images" if section == "local" else "local" if section == "images" else ""
+                    if not everything and other and place in getattr(new, other):
+                        continue
+                    if everything or (asked, place, "") in keep:
                         places[place] = value
                 else:
                     chosen = {n: p for n, p in value.items() if everything or (section, place, n) in keep}

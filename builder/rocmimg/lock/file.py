@@ -48,6 +48,8 @@ class Lock(Model):
     """Repository -> ref -> what it meant."""
     images: Mapping[ImageRef, Digest] = {}
     """Base image -> digest of its manifest, or of its list of manifests."""
+    local: Mapping[ImageRef, Digest] = {}
+    """Base image that no registry has -> its id on the engine that was asked."""
     packages: Mapping[str, Mapping[str, PackagePin]] = {}
     """Python index -> requirement (``cmake<4``) -> what fits."""
     snapshots: Mapping[str, Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{6}Z$")]] = {}

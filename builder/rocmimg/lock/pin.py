@@ -70,7 +70,7 @@ def has(lock: Lock, key: tuple[str, str, str]) -> bool:
     section, place, name = key
     table: Mapping[str, object] = getattr(lock, section)
     if section in ("images", "snapshots"):
-        return place in table
+        return place in table or (section == "images" and place in lock.local)
     inner = table.get(place)
     return isinstance(inner, Mapping) and name in inner
 
@@ -91,7 +91,8 @@ def _pinned(cell: Cell, lock: Lock) -> Cell:
     }
     pinned: CellConfig = config.model_copy(update=update)
     dockerfile = cell.dockerfile and replace(cell.dockerfile, digests={**cell.dockerfile.digests, **lock.images})
-    return replace(cell, config=pinned, components=components, dockerfile=dockerfile)
+    base_id = lock.local.get(config.base.image, "")
+    return replace(cell, config=pinned, components=components, dockerfile=dockerfile, base_id=base_id)
 
 
 def _component(component: ResolvedComponent, lock: Lock) -> ResolvedComponent:

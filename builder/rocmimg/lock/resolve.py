@@ -18,6 +18,13 @@ _MOMENT: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
 _TIMEOUT_S: Final = (10, 60)
 Task = Callable[[], Mapping[str, Any]]
 """Answers by the name that was asked for."""
+LocalId = Callable[[str, bool], str]
+"""The id of an image that this machine's engine has, and no registry; empty for any other. Told is whether the registry
+said that it has none; otherwise it could not be asked."""
+
+
+class _NoImage(SourceError):
+    """The registry answers, and has no such image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +38,13 @@ class Failure:
         return f"{self.request.position}: {', '.join(self.request.cells)}: {self.request}: {self.error}"
 
 
-def resolve(requests: Sequence[LookupRequest]) -> tuple[Lock, list[Failure]]:
-    """The lock for ``requests`` as far as they could be looked up, and what could not."""
+def resolve(requests: Sequence[LookupRequest], local_id: LocalId) -> tuple[Lock, list[Failure]]:
+    """The lock for ``requests`` as far as they could be looked up, and what could not.
+
+    An image that its registry does not give is taken from this machine's engine, where it was made there.
+    """
     groups = [*_git_groups(requests), *_other_groups(requests)]
-    sections: dict[str, dict[str, Any]] = {"git": {}, "images": {}, "packages": {}, "snapshots": {}}
+    sections: dict[str, dict[str, Any]] = {"git": {}, "images": {}, "local": {}, "packages": {}, "snapshots": {}}
     failures: list[Failure] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running = [(group, pool.submit(task)) for group, task in groups]
@@ -42,7 +52,12 @@ def resolve(requests: Sequence[LookupRequest]) -> tuple[Lock, list[Failure]]:
             try:
                 found = future.result()
             except RocmimgError as error:
-                failures += [Failure(request, error) for request in group]
+                for request in group:
+                    absent = isinstance(error, _NoImage)
+                    if request.section == "images" and (own := local_id(request.place, absent)):
+                        sections["local"][request.place] = own
+                    else:
+                        failures.append(Failure(request, error))
                 continue
             for request in group:
                 section = sections[request.section]
@@ -105,7 +120,7 @@ def _digest(registries: Any, image: str) -> str:
     except RegistryError as error:
         raise SourceError(f"cannot look up {image}", why=str(error)) from error
     if digest is None:
-        raise SourceError(f"there is no image {image}", next_step="correct the tag in images.yaml")
+        raise _NoImage(f"there is no image {image}", next_step="correct the tag in images.yaml")
     return digest
 
 

@@ -9,7 +9,7 @@ from rocmimg.errors import LockError
 from rocmimg.lock.changes import Change, changes, merged
 from rocmimg.lock.file import Lock, lock_path, read_lock, write_lock
 from rocmimg.lock.requests import lookup_requests
-from rocmimg.lock.resolve import Failure, resolve
+from rocmimg.lock.resolve import Failure, LocalId, resolve
 from rocmimg.matrix.cell import Matrix
 
 
@@ -25,7 +25,14 @@ class Update:
     """Look-ups that failed: what the lock had of them stays."""
 
 
-def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, accept_alarms: bool = False) -> Update:
+def update(
+    matrix: Matrix,
+    cell_ids: Collection[str] | None,
+    *,
+    write: bool,
+    accept_alarms: bool = False,
+    local_id: LocalId = lambda _, __: "",
+) -> Update:
     """Look up what the cells (None for all) ask for, and write the lock where ``write``.
 
     Raises:
@@ -36,7 +43,7 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
     chosen = [cell for cell in matrix.cells if cell_ids is None or cell.id in cell_ids]
     requests = lookup_requests(chosen)
     keep = {request.key for request in lookup_requests(matrix.cells)} if cell_ids is not None else set()
-    resolved, failures = resolve(requests)
+    resolved, failures = resolve(requests, local_id)
     new = merged(old or Lock(), resolved, keep | {failure.request.key for failure in failures})
     found = changes(old or Lock(), new)
     alarms = [change for change in found if change.kind == "alarm"]
@@ -55,10 +62,10 @@ def update(matrix: Matrix, cell_ids: Collection[str] | None, *, write: bool, acc
     return Update(changes=found, stale=False, summary=summary, failures=failures)
 
 
-def moved_refs(matrix: Matrix, cell_ids: Collection[str]) -> tuple[list[str], list[str]]:
+def moved_refs(matrix: Matrix, cell_ids: Collection[str], local_id: LocalId) -> tuple[list[str], list[str]]:
     """Refs that mean something else than the lock says, and why they could not be looked up."""
     if read_lock(lock_path(matrix.path)) is None:
         return [], ["not run: moved refs: there is no lock; `rocmimg lock` writes one"]
-    result = update(matrix, cell_ids, write=False)
+    result = update(matrix, cell_ids, write=False, local_id=local_id)
     moved = [str(change) for change in result.changes if change.kind in ("moved", "alarm")]
     return moved, [f"not run: whether it moved: {failure}" for failure in result.failures]

@@ -91,6 +91,8 @@ class Cell:
     tags: tuple[str, ...]
     """Full references, registry included."""
     aliases: tuple[str, ...]
+    base_id: str = ""
+    """The id that the lock has of a base which no registry has."""
     node: Node = field(repr=False, compare=False)
     """The merged configuration, with positions."""
     dockerfile: OwnDockerfile | None = None

@@ -69,3 +69,39 @@ def test_the_locked_base_is_pulled_by_digest(
     assert newer
     assert newer.env["CONTENT"] == "second"
     assert run(["build", "--locked", "--set", f"base={host}/lock/other:1"]) == LockError.exit_code
+
+
+def test_a_base_that_no_registry_has_is_locked_by_its_id(
+    registry: str,
+    host_engine: Engine,
+    small_base: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ref = f"{registry}/lock/only-here:1"
+
+    def make(content: str) -> str:
+        text = f"FROM {small_base}\nENV CONTENT={content}\n"
+        return host_engine.build(BuildRequest(dockerfile=text, tags=(ref,)), lambda _: None).image_id
+
+    Path("images.yaml").write_text(
+        f"targets:\n  app:\n    gpu_archs: [gfx942]\n    base: {ref}\n    registry: {registry}\n    image: lock/local\n"
+    )
+    try:
+        first = make("first")
+        assert run(["lock"]) == 0
+        assert f"{ref}: {first}" in Path("images.lock.yaml").read_text()
+        assert run(["build", "--locked"]) == 0
+        make("second")
+        assert run(["build", "--locked"]) != 0
+        assert "when it was locked" in capsys.readouterr().out
+        assert run(["lock", "--check"]) == 1
+        assert run(["lock"]) == 0
+        assert run(["build", "--locked"]) == 0
+    finally:
+        for image in host_engine.images():
+            for name in image.tags:
+                if name.startswith(f"{registry}/lock/"):
+                    host_engine.remove(name, force=True)

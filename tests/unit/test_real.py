@@ -1,0 +1,95 @@
+"""The harness of `make real`, as far as it needs no engine: a case from a mirror, and what its log says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rocmimg.engine.events import StepLog
+from rocmimg.engine.failure import StepFailed
+from rocmimg.matrix import load
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def real():
+    sys.path.insert(0, str(ROOT / "tests/real"))
+    try:
+        import run
+
+        yield run
+    finally:
+        sys.path.remove(str(ROOT / "tests/real"))
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return load(ROOT / "images.yaml")
+
+
+class FailingEngine:
+    """Every build prints these lines and fails."""
+
+    def __init__(self, *lines):
+        self.lines = lines
+
+    def build(self, _request, on_event):
+        for line in self.lines:
+            on_event(StepLog(digest="sha256:a", stream=1, text=line, timestamp=0))
+        raise StepFailed("exit code: 1", step="[x 1/1] RUN x", log=self.lines)
+
+    def cancel(self, _build):
+        raise AssertionError("no build takes a minute here")
+
+
+def test_every_component_of_production_is_a_case_and_every_setting_is_for_one(real, matrix):
+    names = {case.component.name for case in real.cases(matrix)}
+    assert {"aiter", "fast-hadamard-transform", "mori", "mooncake", "nixl", "sglang", "ucx", "vllm"} <= names
+    assert set(yaml.safe_load((ROOT / "tests/real/cases.yaml").read_text())) <= names
+
+
+@pytest.mark.parametrize(
+    ("lines", "how_far"),
+    [
+        (["error: no such file"], "not possible"),
+        (["running bdist_wheel", "error: x"], "metadata only"),
+        (["-- Configuring done (1.0s)", "error: x"], "configured"),
+        (["building 'a._C' extension", "error: x"], "configured"),
+        (["REAL-COMPILES hipcc a.hip", "a.hip:1: error: x"], "configured"),
+        (["REAL-COMPILES hipcc /tmp/CMakeFiles/CMakeScratch/TryCompile/a.cxx", "error: x"], "not possible"),
+    ],
+)
+def test_a_log_says_how_far_a_component_came(real, matrix, tmp_path, lines, how_far):
+    mirror = tmp_path / "mirrors/apache/tvm-ffi.git"
+    mirror.mkdir(parents=True)
+
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x", *words], cwd=mirror, check=True, timeout=60)
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message=x")
+    (tmp_path / "prepared").mkdir()
+    harness = real.Harness(
+        FailingEngine(*lines), real.Mirrors(tmp_path / "mirrors", tmp_path / "prepared"), tmp_path / "out",
+        tmp_path / "prepared", {}, 60,
+    )  # fmt: skip
+    case = next(case for case in real.cases(matrix) if case.component.name == "tvm-ffi")
+    try:
+        result = harness.run(case, [])
+    finally:
+        harness.close()
+    assert (result.how_far, result.why) == (how_far, lines[-1])
+    assert "for 37d0485b2058, which the mirror lacks" in result.notes[0]
+
+
+def test_without_a_mirror_nothing_is_run(real, matrix, tmp_path):
+    harness = real.Harness(FailingEngine(), real.Mirrors(tmp_path, tmp_path), tmp_path, tmp_path, {}, 60)
+    case = next(case for case in real.cases(matrix) if case.component.name == "ucx")
+    try:
+        result = harness.run(case, [])
+    finally:
+        harness.close()
+    assert (result.how_far, result.why) == ("not run", "no mirror of https://github.com/openucx/ucx.git")
