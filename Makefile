@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-engines test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real
+.PHONY: help setup venv demo test test-engines test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real pictures
 
 # Images for CI often set it: each process would then compile this project's modules, and pytest its tests, again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -84,6 +84,12 @@ test-packages:
 # corpus: lint a folder of foreign Dockerfiles; counts per rule and a sample to judge: make corpus FOLDER=path
 corpus:
 	@$(BIN)/python scripts/lint_corpus.py "$(FOLDER)"
+
+# pictures: renew those of the README from a run of the lab
+pictures: setup
+	@scripts/apt-install.sh chromium
+	@$(BIN)/rocmimg build -f examples/lab/images.yaml lab
+	@$(BIN)/python scripts/pictures.py
 
 # real MIRRORS=folder: each component from a mirror of its real sources (OWNER/NAME.git), on Debian's ROCm; see docs/real.md
 real: setup

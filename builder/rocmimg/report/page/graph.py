@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from rocmimg.report.page.marks import WIDTH, Spec, cut, spec
 from rocmimg.report.page.model import Stage
 
+_POINTS: Final = 24
 _CALM: Final = 8
 """Rows that the longest arc spans at least, so that a graph of three stages has no arcs as wide as one of twenty."""
 
@@ -22,14 +24,14 @@ def graph(stages: Sequence[Stage], rebuilt: bool) -> Spec:
     points = []
     for number, (start, end) in enumerate(edges):
         width = room * ((end - start) / longest) ** 0.75
-        for step in range(17):
-            turn = (step / 8 - 1) * 1.0
+        for step in range(_POINTS + 1):
+            turn = math.pi * step / _POINTS
             points.append(
                 {
                     "edge": number,
                     "order": step,
-                    "x": room - width * (1 - turn * turn) ** 0.5,
-                    "y": (start + end) / 2 + turn * (end - start) / 2,
+                    "x": room - width * math.sin(turn),
+                    "y": (start + end) / 2 - math.cos(turn) * (end - start) / 2,
                     "ink": "var(--bar)" if stages[start].why else "var(--arc)",
                 }
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from rocmimg.checks.classes import CLASSES
 from rocmimg.checks.model import TIERS, CheckResult
 from rocmimg.report.checks import missing_rows
-from rocmimg.report.page.model import Cell, Run
+from rocmimg.report.page.model import Build, Cell, Run
 from rocmimg.report.page.places import link
 
 _WHAT: Final = 5
@@ -28,7 +28,8 @@ class Failure:
     cause: str = ""
     cure: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)
-    log: str = ""
+    logs: tuple[tuple[str, str], ...] = ()
+    """Cell -> its log as the page links to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +43,7 @@ class Missing:
 
 def failures(run: Run, page: Path) -> list[Failure]:
     """Builds that failed, then failed checks, each cause once with all its cells."""
-    found = [
-        Failure(
-            name=f"Build of {cell.id}" + (f", step {cell.build.failed_step}" if cell.build.failed_step else ""),
-            cells=(cell.id,),
-            what=(cell.build.error,),
-            evidence={"last lines of the step": "\n".join(cell.build.last_lines)} if cell.build.last_lines else {},
-            log=link(cell.build.log, page),
-        )
-        for cell in run.cells
-        if cell.build and cell.build.status == "failed"
-    ]
+    found = [_failed_build(step, error, cells, page) for (step, error), cells in _failed_builds(run).items()]
     grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[str, CheckResult]]] = {}
     for cell in run.cells:
         for check in cell.checks.failures if cell.checks else ():
@@ -75,6 +66,24 @@ def failures(run: Run, page: Path) -> list[Failure]:
             )
         )
     return found
+
+
+def _failed_builds(run: Run) -> dict[tuple[str, str], list[tuple[str, Build]]]:
+    found: dict[tuple[str, str], list[tuple[str, Build]]] = {}
+    for cell in run.cells:
+        if cell.build and cell.build.status == "failed":
+            found.setdefault((cell.build.failed_step, cell.build.error), []).append((cell.id, cell.build))
+    return found
+
+
+def _failed_build(step: str, error: str, where: Sequence[tuple[str, Build]], page: Path) -> Failure:
+    return Failure(
+        name=f"Build, step {step}" if step else "Build",
+        cells=tuple(cell for cell, _ in where),
+        what=(error,),
+        evidence={f"last lines, {cell}": "\n".join(build.last_lines) for cell, build in where if build.last_lines},
+        logs=tuple((cell, link(build.log, page)) for cell, build in where if build.log),
+    )
 
 
 def missing(run: Run) -> list[Missing]:
