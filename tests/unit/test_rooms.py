@@ -15,6 +15,7 @@ EVERYBODY = {
     "files",
     "frozen",
     "git",
+    "lazy",
     "leftovers",
     "paths",
     "problem",

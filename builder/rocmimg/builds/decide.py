@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from rocmimg import built
 from rocmimg.built import Built
 from rocmimg.engine import ImageInfo
-from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
+from rocmimg.plan import LABEL_CELL, LABEL_DIGEST, LABEL_INPUTS
+from rocmimg.plan.recognition import Recognizable
 
 NOT_A_BUILD: Final = "no build recorded here made this image, it only has the labels"
 UP_TO_DATE: Final = "up-to-date"
@@ -67,7 +68,7 @@ class ImageIndex:
         return sorted(mine, key=lambda image: image.created, reverse=True)
 
 
-def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: bool = False) -> Decision:
+def decide(image: Recognizable, base_id: str | None, index: ImageIndex, *, force: bool = False) -> Decision:
     """Build or up to date. ``base_id`` is the base image's id, None where it has to be pulled or built first."""
 
     def build(*reasons: str, digest: str | None = None) -> Decision:
@@ -83,17 +84,17 @@ def decide(image: ImagePlan, base_id: str | None, index: ImageIndex, *, force: b
     digest = image.digest(base_id)
     if force:
         return build("forced", digest=digest)
-    tagged = index.find(image.cell.tags[0]) if image.cell.tags else next(iter(index.of_cell(image.id)), None)
+    tagged = index.find(image.tags[0]) if image.tags else next(iter(index.of_cell(image.id)), None)
     if tagged is None or tagged.labels.get(LABEL_CELL) != image.id:
         earlier = index.of_cell(image.id)
         if not earlier:
             return build("no image yet", digest=digest)
-        return build(f"no image is tagged {image.cell.tags[0]}", digest=digest)
+        return build(f"no image is tagged {image.tags[0]}", digest=digest)
     if tagged.labels.get(LABEL_DIGEST) != digest:
         return build(*_changes(image.all_inputs(base_id), tagged), digest=digest)
     if not index.is_build(tagged):
         return build(NOT_A_BUILD, digest=digest)
-    if missing := [tag for tag in image.cell.tags if index.find(tag) != tagged]:
+    if missing := [tag for tag in image.tags if index.find(tag) != tagged]:
         return build(*(f"tag {tag} is missing" for tag in missing), digest=digest)
     return Decision(id=image.id, action=UP_TO_DATE, reasons=(), digest=digest, image_id=tagged.id)
 
@@ -111,17 +112,24 @@ def _changes(inputs: dict[str, str], image: ImageInfo) -> list[str]:
     return [*changed, *added, *removed] or ["the image's digest label was changed"]
 
 
-def base_id_of(image: ImagePlan, index: ImageIndex) -> str | None:
+def base_id_of(image: Recognizable, index: ImageIndex) -> str | None:
     """The id of what ``image`` starts from, or is, as far as it is there; for a rootfs, its key."""
-    if image.base == SCRATCH and not image.rootfs:
+    if image.base == SCRATCH and not image.rootfs_key:
         return SCRATCH
-    if image.rootfs:
-        return f"rootfs {image.rootfs.key}"
+    if image.rootfs_key:
+        return f"rootfs {image.rootfs_key}"
     found = index.find(image.base)
     return found.id if found else None
 
 
-def decide_all(plan: Plan, images: Iterable[ImageInfo], *, force: bool = False) -> list[Decision]:
+class HasImages(Protocol):
+    """A plan, or the part of it that was kept."""
+
+    @property
+    def images(self) -> Sequence[Recognizable]: ...
+
+
+def decide_all(plan: HasImages, images: Iterable[ImageInfo], *, force: bool = False) -> list[Decision]:
     """One decision an image, in the plan's order; a cell whose base will be built is to be built as well."""
     index = ImageIndex(images)
     decisions: dict[str, Decision] = {}

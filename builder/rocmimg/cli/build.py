@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import Choice, say, selection_options
+from rocmimg.cli.options import BUILD_FOLDER, Choice, say, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.files import Unwritten
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rocmimg.engine import Engine
     from rocmimg.matrix import Matrix
     from rocmimg.plan import Plan
+    from rocmimg.plan.memory import Memory
 
 
 @click.command()
@@ -53,15 +54,33 @@ def command(
     html: Path | None,
 ) -> int:
     """Build the selected cells and the cells that they start from."""
-    from rocmimg.builds import Options, decide_all, exit_code, run, write_report
+    from rocmimg.builds.results import exit_code, write_report
+
+    memory = choice.memory("build")
+    unwritten = Unwritten()
+    if not (force or no_cache or html) and (same := _nothing_to_do(memory)):
+        path = choice.file.parent / BUILD_FOLDER / "report.json"
+        with unwritten.instead_of("the report", path):
+            write_report(same, path)
+        with _view(as_json) as view:
+            for result in same:
+                view.finished(result)
+        _print(same, as_json)
+        say(unwritten)
+        return unwritten.exit_code(exit_code(same))
+
+    from rocmimg.builds import Options, decide_all, run
     from rocmimg.engine import connect
 
     selected = choice.load(refs="now")
     plan = selected.plan()
+    if sources := selected.sources(plan):
+        from rocmimg.plan.memory import KeptPlan
+
+        memory.keep(KeptPlan.rows(plan), sources)
     folder = selected.build_folder
     options = Options(jobs=jobs, fail_fast=fail_fast, force=force or no_cache, no_cache=no_cache, logs=folder / "logs")
     finished: list[CellResult] = []
-    unwritten = Unwritten()
     page = page_of(html, folder)
 
     def report(results: list[CellResult]) -> None:
@@ -110,6 +129,12 @@ def _write_page(page: Page, plan: Plan, engine: Engine, results: list[CellResult
     ]
     head = page.head("build", f"{engine.info.kind} {engine.info.version}", exit_code(results), plan.images)
     page.write(Run(head=head, cells=tuple(cells)))
+
+
+def _nothing_to_do(memory: Memory) -> list[CellResult] | None:
+    from rocmimg.builds.nothing import nothing_to_do
+
+    return nothing_to_do(memory)
 
 
 def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:

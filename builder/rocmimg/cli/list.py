@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+
+if TYPE_CHECKING:
+    from rocmimg.plan.memory import Memory
 
 
 @click.command()
@@ -17,10 +21,10 @@ def command(
     as_json: bool,
 ) -> None:
     """List the cells of the matrix, and which targets have none because they are only extended."""
-    from rocmimg.plan.expected import expected_image
-
-    selected = choice.load()
-    rows = [expected_image(selected.matrix, cell).as_json() for cell in selected.cells]
+    memory = choice.memory("list")
+    if not (found := memory.recall()):
+        found = _found(choice, memory)
+    rows = found["rows"]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -30,6 +34,17 @@ def command(
         ("cell", "base", "components", "tag"),
         [(row["id"], row["base"], str(len(row["components"])), next(iter(row["tags"]), "")) for row in rows],
     )
-    for target, users in selected.matrix.extended.items() if not choice.restricts else ():
+    for target, users in found["extended"].items() if not choice.restricts else ():
         by = f" by {', '.join(users)}" if users else ""
         click.echo(f"{target}: no cells, only extended{by}", err=True)
+
+
+def _found(choice: Choice, memory: Memory) -> dict[str, Any]:
+    from rocmimg.plan.expected import expected_image
+
+    selected = choice.load()
+    rows = [expected_image(selected.matrix, cell).as_json() for cell in selected.cells]
+    found = {"rows": rows, "extended": {name: list(users) for name, users in selected.matrix.extended.items()}}
+    if sources := selected.sources():
+        memory.keep(found, sources)
+    return found

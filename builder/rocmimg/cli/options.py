@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from rocmimg.files import Unwritten
     from rocmimg.matrix import Cell, Matrix
     from rocmimg.plan import ImagePlan, Plan
+    from rocmimg.plan.memory import Memory, Sources
 
 R = TypeVar("R")
 
 LOCKED: Final = "rocmimg.locked"
+BUILD_FOLDER: Final = "build"
 
 
 def _remember_locked(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -79,6 +81,15 @@ class Selected:
 
     matrix: Matrix
     ids: list[str]
+    self_contained: bool = False
+    """Whether all of it comes from images.yaml, the lock, the templates and the command line, without a note."""
+
+    def sources(self, plan: Plan | None = None) -> Sources | None:
+        """What it, or its plan, was found from; None where that cannot be named."""
+        from rocmimg.lock.file import lock_path
+        from rocmimg.plan.memory import Sources
+
+        return Sources.of(self.matrix, lock_path(self.matrix.path), plan) if self.self_contained else None
 
     @property
     def cells(self) -> list[Cell]:
@@ -88,7 +99,7 @@ class Selected:
     @property
     def build_folder(self) -> Path:
         """Where results, logs and reports of this matrix lie."""
-        return self.matrix.folder / "build"
+        return self.matrix.folder / BUILD_FOLDER
 
     def plan(self) -> Plan:
         """The plan of the cells and of those that they start from."""
@@ -118,6 +129,13 @@ class Choice:
         """Whether it names cells at all."""
         return bool(self.cells or self.targets or self.archs or self.variants)
 
+    def memory(self, verb: str) -> Memory:
+        """What ``verb`` found for this choice before."""
+        from rocmimg.plan.memory import Memory
+
+        context = click.get_current_context(silent=True)
+        return Memory(verb, {**asdict(self), "locked": bool(context and context.meta.get(LOCKED))})
+
     def load(
         self, *, lock: bool = True, fetches: bool = False, refs: Literal["named", "now", "known"] = "named"
     ) -> Selected:
@@ -137,15 +155,19 @@ class Choice:
             from rocmimg.matrix.mirrors import with_served_folders
 
             matrix = with_served_folders(matrix, _server())
+        notes: list[str] = []
         if lock:
-            matrix = _with_lock(matrix, chosen)
+            matrix = _with_lock(matrix, chosen, notes)
+        contained = not any("=@" in text for text in self.sets)
         if refs != "named":
-            from rocmimg.lock.refs import resolve_refs
+            from rocmimg.lock.refs import open_refs, resolve_refs
 
-            matrix, notes = resolve_refs(matrix, chosen, now=refs == "now")
-            for note in notes:
-                click.echo(f"note: {note}", err=True)
-        return Selected(matrix, chosen)
+            contained = contained and not open_refs(matrix, chosen)
+            matrix, unknown = resolve_refs(matrix, chosen, now=refs == "now")
+            notes += unknown
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
+        return Selected(matrix, chosen, self_contained=contained and not notes)
 
     def one(self, cell: str) -> tuple[Matrix, Cell]:
         """The matrix and the one cell that ``cell`` names."""
@@ -213,7 +235,7 @@ def _server() -> Callable[[Path], str]:
     return serve
 
 
-def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
+def _with_lock(matrix: Matrix, chosen: list[str], notes: list[str]) -> Matrix:
     from rocmimg.lock.file import lock_path
 
     path = lock_path(matrix.path)
@@ -223,9 +245,8 @@ def _with_lock(matrix: Matrix, chosen: list[str]) -> Matrix:
         return matrix
     from rocmimg.lock.pin import pinned
 
-    matrix, notes = pinned(matrix, path, chosen, strict=strict)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+    matrix, said = pinned(matrix, path, chosen, strict=strict)
+    notes += said
     return matrix
 
 

@@ -50,7 +50,7 @@ def resolve_refs(matrix: Matrix, cell_ids: Iterable[str], *, now: bool) -> tuple
 
     With ``now`` every repository is asked, once; without, only those whose answer is not known from before.
     """
-    wanted = [request for request in lookup_requests(_with_bases(matrix, cell_ids)) if _is_open(request, matrix)]
+    wanted = open_refs(matrix, cell_ids)
     if not wanted:
         return matrix, []
     known = _read()
@@ -74,6 +74,11 @@ def resolve_refs(matrix: Matrix, cell_ids: Iterable[str], *, now: bool) -> tuple
         for repo in dict.fromkeys(request.place for request in wanted)
     }
     return pin(matrix, Lock(git=found))[0], notes
+
+
+def open_refs(matrix: Matrix, cell_ids: Iterable[str]) -> list[LookupRequest]:
+    """Refs of these cells that are still names."""
+    return [request for request in lookup_requests(_with_bases(matrix, cell_ids)) if _is_open(request, matrix)]
 
 
 def used_refs(matrix: Matrix, cell_ids: Iterable[str], lock: Lock | None) -> Iterator[UsedRef]:

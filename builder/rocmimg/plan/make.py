@@ -20,7 +20,8 @@ from rocmimg.paths import cache_dir
 from rocmimg.plan.adopted import adopted_image
 from rocmimg.plan.expected import expected_image
 from rocmimg.plan.manifest import image_manifest
-from rocmimg.plan.model import LABEL_CELL, ImagePlan, Input, Plan, RootfsPlan, stage_of
+from rocmimg.plan.model import ImagePlan, Input, Plan, RootfsPlan, stage_of
+from rocmimg.plan.recognition import LABEL_CELL
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import network_files, render
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder

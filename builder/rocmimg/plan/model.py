@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +12,9 @@ from rocmimg.errors import Position
 from rocmimg.matrix.cell import Cell, ResolvedComponent
 from rocmimg.matrix.model import Rootfs
 from rocmimg.plan.expected import ExpectedImage
+from rocmimg.plan.recognition import digest_of
 from rocmimg.render import Stage
 
-LABEL_CELL: Final = "io.rocmimg.cell"
-LABEL_DIGEST: Final = "io.rocmimg.plan"
-LABEL_INPUTS: Final = "io.rocmimg.inputs"
 OWN_NAME: Final = ".rocmimg.Dockerfile"
 """What a Dockerfile of the project's own is called beside its context, which may have a file of any other name."""
 
@@ -87,6 +83,16 @@ class ImagePlan:
         return self.cell.base_cell
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Its names, registry included."""
+        return self.cell.tags
+
+    @property
+    def rootfs_key(self) -> str:
+        """What decides the content of the root file system that it starts from; empty without one."""
+        return self.rootfs.key if self.rootfs else ""
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """OCI labels that are known before the build."""
         return self.expected.labels
@@ -127,8 +133,7 @@ class ImagePlan:
 
     def digest(self, base_id: str) -> str:
         """sha256 over every input, base image included: equal digests mean equal recipes."""
-        text = json.dumps(self.all_inputs(base_id), sort_keys=True)
-        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+        return digest_of(self.all_inputs(base_id))
 
 
 def stage_of(component: ResolvedComponent, stages: Iterable[Stage]) -> str:

@@ -42,6 +42,7 @@ def rocmimg(tmp_path, monkeypatch, capsys):
         with monkeypatch.context() as patch:
             for name in [name for name in os.environ if name.startswith(("ROCMIMG_", "DOCKER_"))]:
                 patch.delenv(name)
+            patch.setenv("ROCMIMG_CACHE", str(tmp_path / "cache"))
             for name, value in env.items():
                 patch.setenv(name, value)
             code = run([os.fsdecode(arg) for arg in args])
