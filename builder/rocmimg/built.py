@@ -8,6 +8,7 @@ engine's cache of steps.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def find(image_id: str) -> Built | None:
         return Built(id=value["id"], cell=value["cell"], plan=value["plan"], layers=tuple(value["layers"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def every() -> Iterator[Built]:
+    """All records of this user; of images that are gone as well."""
+    for path in sorted((cache_dir() / "built").glob("*.json")):
+        if found := find(path.stem):
+            yield found
+
+
+def forget(image_id: str) -> None:
+    """Drop the record of an image that is gone."""
+    _path(image_id).unlink(missing_ok=True)
 
 
 def _path(image_id: str) -> Path:

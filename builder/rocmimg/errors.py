@@ -181,6 +181,13 @@ class SigningError(RocmimgError):
     kind = "signing"
 
 
+class ForeignTag(RocmimgError):
+    """A build would take a name from an image that rocmimg did not build, and nobody allowed it."""
+
+    exit_code = 21
+    kind = "foreign tag"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A next step for an unknown word: the nearest known one, or all of them."""
     known = sorted(known)

@@ -41,9 +41,9 @@ class ImageIndex:
     """The engine's images at one moment, by reference and by label."""
 
     def __init__(self, images: Iterable[ImageInfo], find: Callable[[str], Built | None] | None = None) -> None:
-        self._images = tuple(images)
+        self.images = tuple(images)
         self._find = find or built.find
-        self._by_ref = {ref: image for image in self._images for ref in (*image.tags, *image.digests)}
+        self._by_ref = {ref: image for image in self.images for ref in (*image.tags, *image.digests)}
 
     def find(self, ref: str) -> ImageInfo | None:
         """The image that ``ref`` names; a name without tag means ``latest``."""
@@ -64,7 +64,7 @@ class ImageIndex:
 
     def of_cell(self, cell_id: str) -> list[ImageInfo]:
         """Builds of a cell, newest first."""
-        mine = [one for one in self._images if one.labels.get(LABEL_CELL) == cell_id and self.is_build(one)]
+        mine = [one for one in self.images if one.labels.get(LABEL_CELL) == cell_id and self.is_build(one)]
         return sorted(mine, key=lambda image: image.created, reverse=True)
 
 

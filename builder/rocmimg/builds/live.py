@@ -1,97 +1,116 @@
-"""The live view of a terminal: one line a cell, with its current step and the last line that it wrote."""
+"""The live view of a terminal: what runs, redrawn in place; what ended is printed above it and scrolls away."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import Final, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from rocmimg.builds.decide import UP_TO_DATE
-from rocmimg.builds.observe import short
+from rocmimg.builds.observe import ending, output, short
+from rocmimg.builds.progress import Progress, RunningCell, RunningStep, clock
 from rocmimg.builds.results import CellResult
-from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
+from rocmimg.engine import Event, StepLog
 from rocmimg.terminal import console
 
-_STEP = 50  # characters of a step's name: its last output is worth more of the line
-_MARKS = {"built": "[green]✓", UP_TO_DATE: "[cyan]✓", "failed": "[bold red]✗", "cancelled": "[yellow]-"}
-
-
-@dataclass(slots=True)
-class _Line:
-    began: float
-    what: str = ""
-    output: str = ""
-    running: dict[str, str] = field(default_factory=dict)
-    result: CellResult | None = None
+_MARKS: Final = {
+    "built": ("\u2713", "+", "green"),
+    UP_TO_DATE: ("\u2713", "+", "cyan"),
+    "failed": ("\u2717", "x", "bold red"),
+    "cancelled": ("-", "-", "yellow"),
+}
 
 
 class LiveView:
     """See :class:`~rocmimg.builds.observe.View`."""
 
-    def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
-        self._lock = threading.Lock()
-        self._spinner = Spinner("dots")
+    def __init__(self, screen: Console, *, verbose: bool = False, progress: Progress | None = None) -> None:
+        self._screen = screen
+        self._ascii = screen.options.ascii_only
+        self._verbose = verbose
+        self._progress = progress or Progress()
+        self._spinner = Spinner("line" if self._ascii else "dots")
+
+    def planned(self, cells: Iterable[str]) -> None:
+        """The cells of the run."""
+        self._progress.planned(cells)
 
     def started(self, cell_id: str, what: str) -> None:
         """The cell's work began, or went on to another phase."""
-        with self._lock:
-            self._lines.setdefault(cell_id, _Line(began=time.monotonic())).what = what
+        self._progress.started(cell_id, what)
 
     def event(self, cell_id: str, event: Event) -> None:
         """The engine reported."""
-        with self._lock:
-            line = self._lines.setdefault(cell_id, _Line(began=time.monotonic()))
-            match event:
-                case StepStarted(digest=digest, name=name):
-                    line.running[digest] = name
-                case StepFinished(digest=digest):
-                    line.running.pop(digest, None)
-                case StepLog(text=text) if text.strip():
-                    line.output = text
-                case Transfer(what=what, current=current, total=total) if total:
-                    line.output = f"{what} {current / 1e6:.0f} of {total / 1e6:.0f} MB"
-                case _:
-                    pass
+        self._progress.event(cell_id, event)
+        if self._verbose and isinstance(event, StepLog):
+            place = self._progress.place(cell_id, event.digest)
+            self._print(Text(f"{cell_id} [{place}] {output(event.text)}", style="dim"))
 
     def finished(self, result: CellResult) -> None:
-        """The cell is done."""
-        with self._lock:
-            self._lines.setdefault(result.id, _Line(began=time.monotonic())).result = result
+        """The cell is done: printed above what runs, with the reason of a failure."""
+        self._progress.finished(result)
+        mark, plain, style = _MARKS[result.status]
+        first, *rest = ending(result)
+        self._print(Text.assemble((plain if self._ascii else mark, style), " ", (first, style if rest else "")))
+        for line in rest:
+            self._print(Text(f"    {line}"))
+
+    def _print(self, text: Text) -> None:
+        # The terminal wraps what is too long, so that an id, a tag or a path can be copied in one piece.
+        self._screen.print(text, soft_wrap=True, highlight=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw one frame."""
-        table = Table.grid(padding=(0, 1), expand=True)
-        with self._lock:
-            table.add_column(width=1)
-            table.add_column(width=max(map(len, self._lines), default=1), no_wrap=True)
-            table.add_column(width=7, justify="right", no_wrap=True)
-            table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-            for cell_id, line in self._lines.items():
-                if line.result:
-                    mark, seconds = Text.from_markup(_MARKS[line.result.status]), line.result.seconds
-                    detail = Text(line.result.status)
-                else:
-                    seconds = time.monotonic() - line.began
-                    steps = [name for name in line.running.values() if name.startswith("[")]
-                    detail = Text(short(steps[0], _STEP) if steps else line.what)
-                    detail.append(f"  {short(line.output)}", style="dim")
-                    mark = self._spinner  # type: ignore[assignment]
-                table.add_row(mark, cell_id, f"{seconds:.1f}s", detail)
-        yield table
+        """Draw one frame, never taller than the terminal."""
+        now = self._progress.snapshot()
+        head = Text.assemble((clock(now.seconds), "bold"), "  ", now.counts)
+        lines = head.wrap(console, options.max_width)
+        yield from lines
+        # One line stays free for the cursor.
+        for line in self._rows(now.running, options.size.height - len(lines) - 1):
+            line.truncate(options.max_width, overflow="crop" if self._ascii else "ellipsis")
+            yield line
+
+    def _rows(self, cells: tuple[RunningCell, ...], room: int) -> Iterator[Text]:
+        """A row a cell and a row a running step; where there is no room for all, the steps that run longest."""
+        hidden = len(cells) - room + 1 if len(cells) > room else 0
+        cells = cells[: len(cells) - hidden]
+        steps = [step for cell in cells for step in cell.steps]
+        chosen = sorted(steps, key=lambda step: -step.seconds)[: max(0, room - len(cells) - bool(hidden))]
+        shown = {id(step) for step in chosen}
+        spinner = cast("Text", self._spinner.render(self._screen.get_time()))
+        for cell in cells:
+            mine = [step for step in cell.steps if id(step) in shown]
+            left_out = len(cell.steps) - len(mine)
+            more = f"{left_out} {'more ' if mine else ''}running" if left_out else ""
+            said = more or ("" if mine else short(cell.phase))
+            yield Text.assemble(spinner, " ", (cell.id, "bold"), f"  {clock(cell.seconds)}  ", (said, "dim"))
+            places = max((len(step.name.place) for step in mine), default=0)
+            times = max((len(clock(step.seconds)) for step in mine), default=0)
+            for step in mine:
+                yield _row(step, places, times)
+        if hidden:
+            yield Text(f"  and {hidden} more cells", style="dim")
+
+
+def _row(step: RunningStep, places: int, times: int) -> Text:
+    line = step.line or short(step.name.text)
+    return Text.assemble(
+        f"    {step.name.place:<{places}}  {clock(step.seconds):>{times}}  ", (line, "" if step.line else "dim")
+    )
 
 
 @contextmanager
-def live_view() -> Iterator[LiveView]:
+def live_view(*, verbose: bool = False) -> Iterator[LiveView]:
     """A view that is redrawn until the block ends, on standard error."""
-    view = LiveView()
-    with Live(view, console=console(stderr=True), refresh_per_second=8, transient=True):
+    screen = console(stderr=True)
+    view = LiveView(screen, verbose=verbose)
+    # Lines for a terminal go above what is drawn; standard output that goes elsewhere stays there.
+    tty = sys.stdout.isatty()
+    with Live(view, console=screen, refresh_per_second=4, transient=True, redirect_stdout=tty):
         yield view

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import click
 
+from rocmimg.builds.progress import Progress, clock
 from rocmimg.builds.results import CellResult
 from rocmimg.engine import BuildWarning, Event, StepFinished, StepLog, StepStarted, Transfer
 from rocmimg.files import LogFile
 from rocmimg.terminal import harmless
 
+HEARTBEAT_S: Final = 30.0
+_REASON_LINES: Final = 5
+"""So many last lines of a step are told when it fails; the summary and the log have more."""
+
 
 class View(Protocol):
     """Is told of everything, from several threads."""
+
+    def planned(self, cells: Iterable[str]) -> None:
+        """The cells of the run."""
 
     def started(self, cell_id: str, what: str) -> None:
         """The cell's work began, or went on to another phase."""
@@ -30,34 +40,80 @@ class View(Protocol):
 
 
 class PlainView:
-    """One line for each step that ended; for logs of CI and for pipes."""
+    """One line for each step that ended, and a sign of life of those that take long; for logs of CI and for pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False, progress: Progress | None = None) -> None:
+        self._verbose = verbose
+        self._progress = progress or Progress()
+        self._told: dict[tuple[str, str, float], float] = {}
         self._lock = threading.Lock()
 
     def _say(self, cell_id: str, text: str) -> None:
         with self._lock:
             click.echo(f"{cell_id}: {text}", err=True)
 
+    def planned(self, cells: Iterable[str]) -> None:
+        """See :class:`View`."""
+        self._progress.planned(cells)
+
     def started(self, cell_id: str, what: str) -> None:
         """See :class:`View`."""
+        self._progress.started(cell_id, what)
         self._say(cell_id, what)
 
     def event(self, cell_id: str, event: Event) -> None:
         """See :class:`View`."""
+        self._progress.event(cell_id, event)
         if isinstance(event, StepFinished) and event.name.startswith("["):
             if event.error:
                 self._say(cell_id, f"{'cancelled' if event.cancelled else 'FAILED'} {short(event.name)}")
             elif not event.name.startswith("[internal]"):
                 self._say(cell_id, f"{short(event.name)} {'cached' if event.cached else f'{event.seconds:.1f}s'}")
+        elif self._verbose and isinstance(event, StepLog):
+            self._say(cell_id, f"[{self._progress.place(cell_id, event.digest)}] {output(event.text)}")
 
     def finished(self, result: CellResult) -> None:
         """See :class:`View`."""
-        self._say(result.id, f"{result.status} in {result.seconds:.1f}s")
+        self._progress.finished(result)
+        first, *rest = ending(result)
+        self._say(result.id, first.removeprefix(f"{result.id} "))
+        for line in rest:
+            self._say(result.id, f"  {line}")
+
+    def beat(self) -> None:
+        """Tell what has run for long without a word here, with the last line that it wrote."""
+        for cell in self._progress.snapshot().running:
+            for step in cell.steps:
+                key = (cell.id, step.digest, step.began)
+                if step.seconds - self._told.get(key, 0.0) >= HEARTBEAT_S:
+                    self._told[key] = step.seconds
+                    line = f": {short(step.line)}" if step.line else ""
+                    self._say(cell.id, f"[{step.name.place}] runs for {clock(step.seconds)}{line}")
+
+
+@contextmanager
+def plain_view(*, verbose: bool = False) -> Iterator[PlainView]:
+    """A plain view with its sign of life, until the block ends."""
+    view, done = PlainView(verbose=verbose), threading.Event()
+
+    def beats() -> None:
+        while not done.wait(1):
+            view.beat()
+
+    thread = threading.Thread(target=beats, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield view
+    finally:
+        done.set()
+        thread.join()
 
 
 class QuietView:
-    """Says nothing: the caller prints machine-readable output."""
+    """Says nothing: the results are all that is wanted."""
+
+    def planned(self, cells: Iterable[str]) -> None:
+        """See :class:`View`."""
 
     def started(self, cell_id: str, what: str) -> None:
         """See :class:`View`."""
@@ -67,6 +123,21 @@ class QuietView:
 
     def finished(self, result: CellResult) -> None:
         """See :class:`View`."""
+
+
+def ending(result: CellResult) -> list[str]:
+    """What became of a cell, and for a failure why: the reason, and the last lines of the step."""
+    if result.status == "cancelled" and not result.started:
+        return [f"{result.id} never started: {'; '.join(result.reasons)}"]
+    told = f"{result.id} {result.status} in {result.seconds:.1f}s"
+    if result.error is None:
+        return [told]
+    return [f"{told}: {one_line(str(result.error))}", *map(output, result.last_lines[-_REASON_LINES:])]
+
+
+def output(text: str) -> str:
+    """A line that a step wrote, as a terminal would show it in the end."""
+    return harmless(text.rstrip("\r\n").rpartition("\r")[2])
 
 
 class CellLog:

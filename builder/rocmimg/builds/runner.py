@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rocmimg import built
 from rocmimg.builds.decide import UP_TO_DATE, Decision, ImageIndex, base_id_of, decide
@@ -22,7 +22,7 @@ from rocmimg.builds.mirrors import refuse_unreachable_mirrors
 from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
-from rocmimg.builds.steps import Step, StepRecorder, own_step
+from rocmimg.builds.steps import UNNAMED, Step, StepRecorder, own_step
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
 from rocmimg.errors import ConfigError, DiskFullError, LockError, Position, RocmimgError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rocmimg.engine import Engine
 
 _LAST_LINES = 20
+STOPPED: Final = "the run was stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class _Run:
     def __call__(self) -> None:
         sorter = TopologicalSorter({image.id: [image.needs] if image.needs else [] for image in self._plan.images})
         sorter.prepare()
+        self._view.planned(image.id for image in self._plan.images)
         done: queue.SimpleQueue[CellResult] = queue.SimpleQueue()
         with ThreadPoolExecutor(self._options.jobs) as pool:
             try:
@@ -97,7 +99,8 @@ class _Run:
         try:
             result = self._attempt(image, recorder)
         except (_Stop, BuildCancelled):
-            result = CellResult(id=image.id, status="cancelled", seconds=0, reasons=("the run was stopped",))
+            log = str(self._log(image)) if recorder else None
+            result = CellResult(id=image.id, status="cancelled", seconds=0, reasons=(STOPPED,), log=log)
         except RocmimgError as error:
             result = CellResult(id=image.id, status="failed", seconds=0, error=error)
         except OSError as error:
@@ -116,6 +119,9 @@ class _Run:
             steps=self._steps(image, result, recorder),
         )
 
+    def _log(self, image: ImagePlan) -> Path:
+        return self._options.logs / f"{image.id}.log"
+
     def _steps(self, image: ImagePlan, result: CellResult, recorder: StepRecorder) -> tuple[Step, ...]:
         """With the sizes of the layers where there is an image; how it was built is no reason to lose it."""
         if not image.stages:  # another pipeline builds it
@@ -124,7 +130,7 @@ class _Run:
         if result.status == "built" and result.image_id:
             with suppress(RocmimgError):
                 history = self._engine.history(result.image_id)
-        return recorder.steps(history, (image.stages[0].name, image.stages[-1].name))
+        return recorder.steps(history, _stages_of_image(image))
 
     def _attempt(self, image: ImagePlan, recorder: StepRecorder) -> CellResult:
         if self._stop.is_set():
@@ -140,7 +146,7 @@ class _Run:
             return CellResult(
                 id=image.id, status=UP_TO_DATE, seconds=0, image_id=decision.image_id, digest=decision.digest
             )
-        log = CellLog(self._options.logs / f"{image.id}.log")
+        log = CellLog(self._log(image))
         try:
             result = self._logged(image, base_id, decision, log, recorder)
         finally:
@@ -214,7 +220,8 @@ class _Run:
         for other in image.other_images:
             if self._index.find(other) is None:  # the engine pulls it as well, but without credentials
                 self._view.started(image.id, f"pulling {other}")
-                self._pull(other, report)
+                with own_step(f"pulling {other}", report) as tell:
+                    self._pull(other, tell)
         request = BuildRequest(
             dockerfile=image.dockerfile,
             context=image.context,
@@ -269,6 +276,15 @@ class _Run:
         return labels
 
 
+def _stages_of_image(image: ImagePlan) -> tuple[str, ...]:
+    """The stages whose layers the image has, lowest first, by the engine's names."""
+    stages = image.stages
+    if not image.cell.dockerfile:
+        return tuple(dict.fromkeys(stage.name for stage in (*stages[:1], *stages[-1:])))
+    # Those below the last may be copied from only. A stage without a name has none in a Dockerfile of one.
+    return (stages[-1].name, UNNAMED) if len(stages) == 1 else (stages[-1].name,)
+
+
 def _now() -> str:
     moment = _source_date() or datetime.now(UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -321,7 +337,7 @@ def run(
         missing = [image for image in plan.images if image.id not in work.results]
         for image in missing:
             work.results[image.id] = CellResult(
-                id=image.id, status="cancelled", seconds=0, tags=image.cell.tags, reasons=("the run was stopped",)
+                id=image.id, status="cancelled", seconds=0, tags=image.cell.tags, reasons=(STOPPED,)
             )
         on_results(_with_sizes([work.results[image.id] for image in plan.images], engine))
 

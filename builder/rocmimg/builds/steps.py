@@ -19,6 +19,8 @@ _NAME: Final = re.compile(
     r"\[(?:(?P<platform>\S+/\S+) )??(?:(?P<stage>[^\s/\]]+) ?)?(?:(?P<number>\d+)/(?P<of>\d+))?\] (?P<text>.*)",
     re.DOTALL,
 )
+UNNAMED: Final = "image"
+"""What a stage is called here that the engine has no name for."""
 _INTERNAL: Final = ("internal", "auth")
 _LAYERED: Final = re.compile(r"(RUN|COPY|ADD|WORKDIR)\b")
 
@@ -42,7 +44,7 @@ class StepName:
         if found is None or found["stage"] in _INTERNAL:
             return cls(text=name)
         number, of = int(found["number"] or 0), int(found["of"] or 0)
-        return cls(stage=found["stage"] or "image", number=number, of=of, text=found["text"])
+        return cls(stage=found["stage"] or UNNAMED, number=number, of=of, text=found["text"])
 
     @property
     def place(self) -> str:
@@ -63,6 +65,11 @@ class Step:
     """What it added to the image; None for a step of a stage that is not part of the image, and where there is none."""
     transferred: int | None = None
     """Bytes that were read, pulled or written for it; None where the engine does not say."""
+
+    @property
+    def place(self) -> str:
+        """Stage and number."""
+        return self.name.place
 
     def as_json(self) -> dict[str, Any]:
         """One element of ``steps`` in build/report.json."""

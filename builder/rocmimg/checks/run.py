@@ -127,7 +127,7 @@ class Run:
             id=subject.expected.cell,
             target=subject.expected.target,
             gpu_arch=subject.expected.arch,
-            image=next(iter(subject.image.tags), "") if subject.image else "",
+            image=_name(subject),
             image_id=subject.image.id if subject.image else "",
             digest=_digest(subject),
             repo_digests=subject.image.digests if subject.image else (),
@@ -294,6 +294,13 @@ def _digest(subject: ImageUnderTest) -> str:
     if subject.plan and subject.plan.prebuilt:
         return subject.plan.pinned_digest
     return subject.image.labels.get(LABEL_DIGEST, "") if subject.image else ""
+
+
+def _name(subject: ImageUnderTest) -> str:
+    """The cell's own tag where the image has it: the engine lists the names that anybody gave it by the alphabet."""
+    has = subject.image.tags if subject.image else ()
+    own = subject.plan.cell.tags if subject.plan else (subject.expected.cell,)
+    return next((tag for tag in (*own, *has) if tag in has), "")
 
 
 def _conditions(subject: ImageUnderTest, options: Options) -> tuple[str, ...]:

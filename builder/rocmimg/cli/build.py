@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import BUILD_FOLDER, Choice, say, selection_options
+from rocmimg.cli.options import BUILD_FOLDER, Choice, Show, lives, progress_options, say, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.files import Unwritten
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
+    from rocmimg.builds.foreign import Taken
     from rocmimg.builds.observe import View
     from rocmimg.engine import Engine
     from rocmimg.matrix import Matrix
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--jobs", "-j", type=click.IntRange(1, 64), default=4, show_default=True, help="Cells at once.")
 @click.option("--fail-fast", is_flag=True, help="Stop the others when one fails.")
-@click.option("--force", is_flag=True, help="Build what is up to date as well.")
+@click.option("--force", is_flag=True, help="Build what is up to date as well, and take tags from foreign images.")
 @click.option("--no-cache", is_flag=True, help="Build every step anew; implies --force.")
 @click.option(
     "--contract/--no-contract",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Accepted findings of the contract.",
 )
+@progress_options
 @click.option("--json", "as_json", is_flag=True, help="Print build/report.json instead of a table.")
 @html_option
 def command(
@@ -50,19 +52,23 @@ def command(
     no_cache: bool,
     contract: bool,
     baseline: Path | None,
+    progress: Show,
+    verbose: bool,
     as_json: bool,
     html: Path | None,
 ) -> int:
     """Build the selected cells and the cells that they start from."""
     from rocmimg.builds.results import exit_code, write_report
 
+    shown = "quiet" if as_json and progress == "auto" else progress
     memory = choice.memory("build")
     unwritten = Unwritten()
     if not (force or no_cache or html) and (same := _nothing_to_do(memory)):
         path = choice.file.parent / BUILD_FOLDER / "report.json"
         with unwritten.instead_of("the report", path):
             write_report(same, path)
-        with _view(as_json) as view:
+        with _view(shown, verbose) as view:
+            view.planned(result.id for result in same)
             for result in same:
                 view.finished(result)
         _print(same, as_json)
@@ -70,6 +76,7 @@ def command(
         return unwritten.exit_code(exit_code(same))
 
     from rocmimg.builds import Options, decide_all, run
+    from rocmimg.builds.foreign import foreign_tags
     from rocmimg.engine import connect
 
     selected = choice.load(refs="now")
@@ -97,10 +104,12 @@ def command(
     try:
         with connect() as engine:
             images = engine.images()
+            due = [d.id for d in decide_all(plan, images, force=options.force) if d.action == "build"]
+            if not force:
+                _ask_for_names(foreign_tags(plan, due, images, engine))
             if contract:
-                due = [d.id for d in decide_all(plan, images, force=options.force) if d.action == "build"]
                 _check_contract(selected.matrix, due, baseline)
-            with _view(as_json) as view:
+            with _view(shown, verbose) as view:
                 run(plan, engine, options, view, report, images=images)
     finally:
         if finished:
@@ -137,6 +146,20 @@ def _nothing_to_do(memory: Memory) -> list[CellResult] | None:
     return nothing_to_do(memory)
 
 
+def _ask_for_names(taken: list[Taken]) -> None:
+    """Names that foreign images have are taken only from somebody who says so."""
+    if not taken:
+        return
+    from rocmimg.builds.foreign import refusal
+
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        for one in taken:
+            click.echo(f"{one}, an image that rocmimg did not build; a build of {one.cell} takes the name.", err=True)
+        if click.confirm("Go on? The image stays, without the name.", err=True):
+            return
+    raise refusal(taken)
+
+
 def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> None:
     if not any(matrix.cell(cell).components for cell in cells):
         return
@@ -146,16 +169,16 @@ def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> 
         click.echo(f"contract: {line}", err=True)
 
 
-def _view(as_json: bool) -> AbstractContextManager[View]:
-    from rocmimg.builds.observe import PlainView, QuietView
+def _view(progress: Show, verbose: bool) -> AbstractContextManager[View]:
+    from rocmimg.builds.observe import QuietView, plain_view
 
-    if as_json:
+    if progress == "quiet":
         return nullcontext(QuietView())
-    if sys.stderr.isatty():
+    if lives(progress):
         from rocmimg.builds.live import live_view
 
-        return live_view()
-    return nullcontext(PlainView())
+        return live_view(verbose=verbose)
+    return plain_view(verbose=verbose)
 
 
 def _print(results: list[CellResult], as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
@@ -198,6 +199,26 @@ def selection_options(function: Callable[..., R]) -> Callable[..., R]:
 def matrix_options(function: Callable[..., R]) -> Callable[..., R]:
     """``--file --set --locked`` for a verb that takes its cells in another way."""
     return _with_choice(function, ())
+
+
+Show = Literal["auto", "plain", "quiet"]
+
+
+def progress_options(function: Callable[..., R]) -> Callable[..., R]:
+    """``--progress --verbose``, as ``progress`` and ``verbose``."""
+    function = click.option("--verbose", "-v", is_flag=True, help="Also every line that a step writes.")(function)
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "plain", "quiet"]),
+        default="auto",
+        show_default=True,
+        help="What standard error shows meanwhile: a live view on a terminal and lines elsewhere; lines; nothing.",
+    )(function)
+
+
+def lives(progress: Show) -> bool:
+    """Whether a live view can be drawn and is wanted."""
+    return progress == "auto" and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
 
 
 def release_options(

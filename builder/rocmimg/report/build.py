@@ -15,6 +15,8 @@ class StepResult(Protocol):
 
     @property
     def status(self) -> str: ...
+    @property
+    def place(self) -> str: ...
 
 
 class BuildResult(Protocol):
@@ -24,6 +26,8 @@ class BuildResult(Protocol):
     def id(self) -> str: ...
     @property
     def status(self) -> str: ...
+    @property
+    def started(self) -> float: ...
     @property
     def seconds(self) -> float: ...
     @property
@@ -54,9 +58,10 @@ def print_build(results: Sequence[BuildResult]) -> None:
         image = (result.image_id or "").removeprefix("sha256:")[:12]
         rows.append((result.id, result.status, f"{result.seconds:.1f}s", steps, size, image, " ".join(result.tags)))
     print_table(("cell", "status", "time", "steps", "size", "image", "tags"), rows)
+    if cancelled := [result for result in results if result.status == "cancelled"]:
+        click.echo()
+        print_table(("cancelled", "ran", "why"), [(r.id, _ran(r), "; ".join(r.reasons)) for r in cancelled])
     for result in results:
-        if result.status == "cancelled":
-            click.echo(f"\n{result.id} was not built: {'; '.join(result.reasons)}")
         if result.error is None:
             continue
         click.echo(f"\n{result.id} failed: {result.error}")
@@ -64,3 +69,10 @@ def print_build(results: Sequence[BuildResult]) -> None:
             click.echo(f"    {line}")
         if result.log:
             click.echo(f"  full log: {result.log}")
+
+
+def _ran(result: BuildResult) -> str:
+    if not result.started:
+        return "never started"
+    places = dict.fromkeys(step.place for step in result.steps if step.status == "cancelled")
+    return f"{result.seconds:.1f}s" + (f", until {', '.join(places)}" if places else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -10,11 +9,10 @@ from typing import Final
 import click
 
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult
-from rocmimg.report.table import print_table
+from rocmimg.report.table import filled, print_table
 
 _SHOWN: Final = {"not-applicable": "n/a", "not-run": "not run"}
 _TOLD: Final = ("failed", "passed", "waived", "not-run")
-_WIDTH: Final = 110
 _FINDINGS: Final = 12
 """So many of one check with one cause are printed."""
 
@@ -48,9 +46,7 @@ def print_results(results: Sequence[ImageResult]) -> None:
     if lines := missing_lines(results):
         click.echo("\nNot proven:")
         for line in lines:
-            click.echo(
-                textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-            )
+            click.echo(filled(line, "  ", "    "))
 
 
 def _print_findings(check: CheckResult) -> None:
@@ -82,7 +78,7 @@ def _classes(check: CheckResult) -> str:
 
 
 def _indented(label: str, text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=f"  {label + ':':<7}", subsequent_indent=" " * 9)
+    return filled(text, f"  {label + ':':<7}", " " * 9)
 
 
 def _devices(result: ImageResult) -> str:

@@ -48,7 +48,7 @@ def test_an_image_is_built_labelled_and_then_up_to_date(sample, host_engine):
     steps = first[0]["steps"]
     assert all(first[0]["started"] <= step["started"] <= step["ended"] for step in steps)
     ours = next(step for step in steps if "echo fine" in step["command"])
-    assert (ours["stage"], ours["status"]) == ("final", "done")
+    assert (ours["stage"], ours["status"] in ("done", "cached")) == ("final", True)
     if host_engine.info.kind == "docker":  # podman's history does not say which step made a layer
         assert ours["bytes"] == len("fine\n")
     second = sample.json("build", "--target", "good")
