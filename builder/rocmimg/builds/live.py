@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, cast
@@ -19,6 +21,7 @@ from rocmimg.builds.results import CellResult
 from rocmimg.engine import Event, StepLog
 from rocmimg.terminal import console
 
+_FRAME_S: Final = 0.25
 _MARKS: Final = {
     "built": ("\u2713", "+", "green"),
     UP_TO_DATE: ("\u2713", "+", "cyan"),
@@ -36,6 +39,7 @@ class LiveView:
         self._verbose = verbose
         self._progress = progress or Progress()
         self._spinner = Spinner("line" if self._ascii else "dots")
+        self._ended: queue.SimpleQueue[Text] = queue.SimpleQueue()
 
     def planned(self, cells: Iterable[str]) -> None:
         """The cells of the run."""
@@ -62,8 +66,15 @@ class LiveView:
             self._print(Text(f"    {line}"))
 
     def _print(self, text: Text) -> None:
-        # The terminal wraps what is too long, so that an id, a tag or a path can be copied in one piece.
-        self._screen.print(text, soft_wrap=True, highlight=False)
+        self._ended.put(text)
+
+    def draw(self, live: Live) -> None:
+        """Print what ended and redraw what runs; in one thread only, as a frame takes back the one before it."""
+        lines = [self._ended.get() for _ in range(self._ended.qsize())]
+        if lines:
+            # The terminal wraps what is too long, so that an id, a tag or a path can be copied in one piece.
+            self._screen.print(Text("\n").join(lines), soft_wrap=True, highlight=False)
+        live.refresh()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw one frame, never taller than the terminal."""
@@ -112,5 +123,18 @@ def live_view(*, verbose: bool = False) -> Iterator[LiveView]:
     view = LiveView(screen, verbose=verbose)
     # Lines for a terminal go above what is drawn; standard output that goes elsewhere stays there.
     tty = sys.stdout.isatty()
-    with Live(view, console=screen, refresh_per_second=4, transient=True, redirect_stdout=tty):
-        yield view
+    with Live(view, console=screen, auto_refresh=False, transient=True, redirect_stdout=tty) as live:
+        done = threading.Event()
+
+        def frames() -> None:
+            while not done.wait(_FRAME_S):
+                view.draw(live)
+
+        thread = threading.Thread(target=frames, name="live view", daemon=True)
+        thread.start()
+        try:
+            yield view
+        finally:
+            done.set()
+            thread.join()
+            view.draw(live)

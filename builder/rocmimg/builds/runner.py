@@ -124,8 +124,6 @@ class _Run:
 
     def _steps(self, image: ImagePlan, result: CellResult, recorder: StepRecorder) -> tuple[Step, ...]:
         """With the sizes of the layers where there is an image; how it was built is no reason to lose it."""
-        if not image.stages:  # another pipeline builds it
-            return ()
         history: list[HistoryEntry] = []
         if result.status == "built" and result.image_id:
             with suppress(RocmimgError):

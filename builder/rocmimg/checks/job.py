@@ -36,6 +36,8 @@ class CheckJob(Record):
     container: str
     """Empty for an image in which nothing can be run."""
     tiers: tuple[Tier, ...]
+    checks: tuple[str, ...] = ()
+    """Only these of them; empty for all."""
     waivers: tuple[Waiver, ...] = ()
     gpu: Gpu | None = None
     no_gpu: str = "no AMD GPU"

@@ -91,9 +91,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"two checks are called {info.id!r}: {seen[info.id]} and {item.nodeid}")
         seen[info.id] = item.nodeid
     if order := _take_order(config):
-        left_out = [item for item in items if describe(item).tier not in order.tiers]
-        items[:] = [item for item in items if describe(item).tier in order.tiers]
+        chosen = [item for item in items if _is_wanted(describe(item), order)]
+        left_out = [item for item in items if item not in chosen]
+        items[:] = chosen
         config.hook.pytest_deselected(items=left_out)
+
+
+def _is_wanted(info: CheckInfo, order: CheckJob) -> bool:
+    return info.tier in order.tiers and (not order.checks or info.id in order.checks)
 
 
 class Recorder:

@@ -56,6 +56,8 @@ class Options:
     """How to judge."""
 
     tiers: tuple[Tier, ...] = TIERS
+    checks: tuple[str, ...] = ()
+    """Only these of them; what they say is not kept. Empty for all."""
     jobs: int = 2
     """Images at once."""
     gpus: int = 1
@@ -162,7 +164,7 @@ class Run:
             self._options.unwritten.note("the log", log.path, log.error)
         notes = (subject.reason,) if subject.reason else ()
         result = replace(result, seconds=time.monotonic() - began, notes=notes)
-        if result.checks:
+        if result.checks and not self._options.checks:
             path = self._options.results / f"{name}.json"
             with self._options.unwritten.instead_of("the result", path):
                 store(path, result, self._options.tiers)
@@ -275,6 +277,7 @@ class Run:
             history=tuple(asdict(entry) for entry in self._engine.history(image_id)),
             container=container.id if container else "",
             tiers=tiers,
+            checks=self._options.checks,
             waivers=_waivers(subject),
             gpu=gpu,
             no_gpu=no_gpu,

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, matrix_options
 
 
 @click.command()
-@click.argument("left")
-@click.argument("right", default="")
+@click.argument("left", shell_complete=complete.cells)
+@click.argument("right", default="", shell_complete=complete.cells)
 @matrix_options
 @click.option("--against", metavar="COMMIT", help="Take LEFT from images.yaml as it was at this commit.")
 @click.option(

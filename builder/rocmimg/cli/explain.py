@@ -6,11 +6,12 @@ import json
 
 import click
 
+from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, matrix_options
 
 
 @click.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete.cells)
 @click.argument("key", default="")
 @matrix_options
 @click.option("--json", "as_json", is_flag=True, help="An array of objects: key, value, where.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -40,6 +43,14 @@ class LazyGroup(click.Group):
         if self._default and (not args or args[0] not in (*self._verbs, *ctx.help_option_names)):
             args = [self._default, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs with their lines of the help, and the options; no verb is imported."""
+        from click.shell_completion import CompletionItem
+
+        mine = ((verb, text) for verb, (_, text) in self._verbs.items() if verb.startswith(incomplete))
+        verbs = [CompletionItem(verb, help=text) for verb, text in mine]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
+from rocmimg.cli import complete
+
 if TYPE_CHECKING:
     from rocmimg.files import Unwritten
     from rocmimg.matrix import Cell, Matrix
@@ -53,6 +55,7 @@ _MATRIX: Final = (
         "sets",
         metavar="PATH=VALUE",
         multiple=True,
+        shell_complete=complete.settings,
         callback=_with_environment,
         help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
         "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
@@ -69,10 +72,22 @@ _MATRIX: Final = (
     ),
 )
 _CELLS: Final = (
-    click.option("--variant", "variants", multiple=True, help="Only these variants."),
-    click.option("--arch", "archs", multiple=True, help="Only these GPU architectures, for instance gfx942."),
-    click.option("--target", "targets", multiple=True, help="Only these targets; shell patterns work."),
-    click.argument("cells", nargs=-1),
+    click.option("--variant", "variants", multiple=True, shell_complete=complete.variants, help="Only these variants."),
+    click.option(
+        "--arch",
+        "archs",
+        multiple=True,
+        shell_complete=complete.archs,
+        help="Only these GPU architectures, for instance gfx942.",
+    ),
+    click.option(
+        "--target",
+        "targets",
+        multiple=True,
+        shell_complete=complete.targets,
+        help="Only these targets; shell patterns work.",
+    ),
+    click.argument("cells", nargs=-1, shell_complete=complete.cells),
 )
 
 
@@ -226,8 +241,15 @@ def release_options(
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """``--target --variant --file --set --locked`` for a verb that is about whole targets."""
     options = (
-        click.option("--variant", "variants", multiple=True, help=variant_help),
-        click.option("--target", "targets", multiple=True, required=required, help=target_help),
+        click.option("--variant", "variants", multiple=True, shell_complete=complete.variants, help=variant_help),
+        click.option(
+            "--target",
+            "targets",
+            multiple=True,
+            required=required,
+            shell_complete=complete.targets,
+            help=target_help,
+        ),
     )
     return lambda function: _with_choice(function, options)
 

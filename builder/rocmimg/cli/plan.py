@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     "--changed",
     metavar="component=NAME",
     multiple=True,
+    shell_complete=complete.changes,
     help="Say instead what another pin of this component would rebuild. Repeatable.",
 )
 @click.option("--changed-since", metavar="COMMIT", help="Say instead what changed in the matrix since COMMIT rebuilds.")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, say, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
-    from rocmimg.checks.model import ImageResult, Tier
+    from rocmimg.checks.model import CheckInfo, ImageResult, Tier
     from rocmimg.engine import Engine
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,6 +30,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     type=click.Choice(["image", "import", "aot", "gpu"]),
     help="Only checks of this tier; all when not given.",
+)
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete.checks,
+    help="Only this check, to look at it again: the answer is shown and not kept as a result. Repeatable.",
 )
 @click.option("--require-gpu", is_flag=True, help="What could not be run counts as a failure (exit code 10).")
 @click.option("--jobs", "-j", type=click.IntRange(1, 64), default=2, show_default=True, help="Images at once.")
@@ -55,6 +64,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def command(
     choice: Choice,
     tiers: tuple[Tier, ...],
+    checks: tuple[str, ...],
     require_gpu: bool,
     jobs: int,
     gpus: int,
@@ -81,8 +91,11 @@ def command(
 
     if listing:
         return _list(choice.file, as_json=as_json)
+    _refuse_unknown(checks, choice.file)
     export = export_kernels.resolve() if export_kernels else None
-    options = Options(tiers=tiers or TIERS, jobs=jobs, gpus=gpus, export_kernels=export, conditions=conditions)
+    options = Options(
+        tiers=tiers or TIERS, checks=checks, jobs=jobs, gpus=gpus, export_kernels=export, conditions=conditions
+    )
     images = [name for name in choice.cells if is_reference(name) or not choice.file.exists()]
     cells = tuple(name for name in choice.cells if name not in images)
     subjects: list[ImageUnderTest] = []
@@ -156,22 +169,36 @@ def _write_page(
     page.write(Run(head=head, cells=tuple(cells)))
 
 
-def _list(file: Path, *, as_json: bool) -> int:
-    """``--list``: our checks, and those of the folders that images.yaml names."""
+def _known(file: Path) -> list[CheckInfo]:
+    """Our checks, and those of the folders that images.yaml names."""
     from rocmimg.checks.suites import listed, own_folders
-    from rocmimg.report.table import print_table
 
     folders: list[Path | None] = [None]
     if file.exists():
         from rocmimg.matrix import load
 
         folders += own_folders(load(file))
-    found = {info.path + info.id: info for folder in folders for info in listed(folder)}
+    return list({info.path + info.id: info for folder in folders for info in listed(folder)}.values())
+
+
+def _refuse_unknown(checks: tuple[str, ...], file: Path) -> None:
+    from rocmimg.errors import did_you_mean
+
+    known = {info.id for info in _known(file)} if checks else set()
+    for check in checks:
+        if check not in known:
+            raise click.UsageError(f"no check is called {check!r}; {did_you_mean(check, known)}")
+
+
+def _list(file: Path, *, as_json: bool) -> int:
+    from rocmimg.report.table import print_table
+
+    found = _known(file)
     if as_json:
-        click.echo(json.dumps([asdict(info) for info in found.values()], indent=2))
+        click.echo(json.dumps([asdict(info) for info in found], indent=2))
         return 0
     print_table(
         ("check", "tier", "classes", "what it shows"),
-        [(info.id, info.tier, " ".join(info.classes), info.title) for info in found.values()],
+        [(info.id, info.tier, " ".join(info.classes), info.title) for info in found],
     )
     return 0

@@ -40,7 +40,8 @@ def in_terminal(project, *args, columns=60, answer=""):
     screen = pyte.HistoryScreen(columns, 24, history=1000, ratio=1.0)
     stream = pyte.ByteStream(screen)
     command = [sys.executable, "-m", "rocmimg", *args]
-    env = os.environ | {"TERM": "xterm-256color"}
+    known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    env = known | {"TERM": "xterm-256color"}
     with subprocess.Popen(command, cwd=project.folder, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
         os.close(slave)
         deadline = time.monotonic() + 200

@@ -64,13 +64,15 @@ class Terminal:
         self._closed = False
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        # pytest's workers are told of a width that is not this terminal's.
+        known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         program = f"{HEAD}\nwith safe_streams():\n{textwrap.indent(textwrap.dedent(code), '    ')}"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=slave,
-            env=os.environ | {"TERM": "xterm-256color"} | env,
+            env=known | {"TERM": "xterm-256color"} | env,
         )
         os.close(slave)
 
