@@ -10,7 +10,7 @@ from typing import Final
 from rocmimg.errors import Position
 from rocmimg.problem import Problem
 from rocmimg.report.lint import annotation
-from rocmimg.report.markdown import table
+from rocmimg.report.markdown import short_table
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
 from rocmimg.terminal import harmless
 
@@ -105,6 +105,6 @@ def _sarif(problems: Sequence[Problem]) -> dict[str, object]:
 
 
 def _markdown(problems: Sequence[Problem]) -> str:
-    rows = [(str(p.position), p.level, p.rule, p.message, _cells(p)) for p in problems]
+    rows = [(str(p.position), p.level, p.rule, p.message, p.fix, _cells(p)) for p in problems]
     head = f"{summary(problems)}\n"
-    return f"{head}\n{table(('where', 'level', 'rule', 'what', 'cells'), rows)}" if rows else head
+    return f"{head}\n{short_table(('where', 'level', 'rule', 'what', 'fix', 'cells'), rows)}" if rows else head
