@@ -23,7 +23,7 @@ from rocmimg.report.page.records import stages_of
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 CELL, COMPONENT = "rocm720-gfx942", "aiter"
-SIZE = (1000, 820)
+SIZE = (1000, 680)
 LARGEST = 150_000
 
 
