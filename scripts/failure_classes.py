@@ -28,6 +28,7 @@ Two things are otherwise in the rows of the tier aot: a broken compiler fails ev
 test asserts that set; and the rows of Triton need an image with Triton, which `make test` does not build: without it
 they are skipped and say so.
 Classes that the Dockerfile's text or the pins give away are caught earlier, by `rocmimg lint` and `rocmimg contract`.
+[public-failures.md](public-failures.md) has reports of others, rebuilt: what was caught before, and what is now.
 
 | class | what goes wrong | tier | check | proven by |
 |---|---|---|---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -32,3 +33,4 @@ def test_an_engine_that_dies_during_a_build_is_an_engine_error(name: str, tmp_pa
         with pytest.raises(EngineError):
             engine.images()
         engine.close()
+        gc.collect()  # or the warning about it comes to the next test

@@ -390,6 +390,12 @@ def test_one_library_under_two_names_is_one_library(verdict):
     two = [["/opt/rocm/lib/librocblas.so.5", "00:1:7"], ["/site/torch/lib/librocblas-1a2b3c4d.so", "00:1:8"]]
     assert verdict(check_duplicate_libraries, imports=imports, maps=one)[0] == "passed"
     assert verdict(check_duplicate_libraries, imports=imports, maps=two)[0] == "failed"
+    entry = {"module": "serve", "import": {"error": "", "maps": two}}
+    assert verdict(check_duplicate_libraries, entry=entry)[0] == "failed"
+    assert verdict(check_duplicate_libraries, entry={**entry, "import": {"error": "", "maps": one}})[0] == "passed"
+    assert (
+        verdict(check_duplicate_libraries, entry={**entry, "import": {"error": "", "maps": []}})[0] == "not-applicable"
+    )
 
 
 def test_the_same_build_of_the_hip_runtime_twice_is_right(verdict):
@@ -523,3 +529,10 @@ def test_versions_are_compared_as_pep_440_says(verdict, version, tag, says):
 )
 def test_a_gpu_is_not_what_an_absent_library_lacks(error, expected):
     assert needs_gpu(error, "in amdsmi_interface") is expected
+
+
+def test_a_library_with_an_executable_stack_has_its_own_cause(verdict, monkeypatch):
+    said = "/s/libonnxruntime.so: cannot enable executable stack as shared object requires: Invalid argument"
+    status, reason = verdict(check_unbound_symbols, loads=[{"path": "/s/libonnxruntime.so", "error": said}])
+    assert status == "failed"
+    assert "executable stack" in reason

@@ -53,7 +53,7 @@ The answer, format 2: one JSON object. A section that could not be filled is ``{
 ``imports``: module -> {error, trace, file, version, missing, seconds, [hip, cuda]}; torch, torchvision, torchaudio and
     amdsmi in one process, each component in a process of its own
 ``maps``: [[path, inode]] after torch and its family and amdsmi; ``meets``: component -> the same for ROCm's libraries,
-    after torch and then the component were imported in one process
+    after torch and then the component were imported in one process; ``entry`` has that of its module, too
 ``loads``: [{path, error, [skipped]}]: each library of Python packages and of components, loaded after torch in a child;
     skipped: why it was not tried
 ``seconds``: section -> seconds

@@ -262,7 +262,8 @@ class Probe:
         found = self._fresh(job, self._cwd, self._env, limit, entry.python)
         one = found["modules"][entry.module] if "modules" in found else found
         error = one["error"] or ("" if not one.get("missing") else f"{entry.module} has no {entry.attribute}")
-        return {"error": error, "trace": one.get("trace", ""), "seconds": time.monotonic() - began}
+        seconds = time.monotonic() - began
+        return {"error": error, "trace": one.get("trace", ""), "seconds": seconds, "maps": found.get("maps", [])}
 
 
 def loadable(files: dict[str, Any], interpreter: dict[str, Any], checkouts: dict[str, str]) -> list[str]:

@@ -121,9 +121,21 @@ def _has_torch(image: Image) -> bool:
     return any(_TORCH.match(one["path"].rpartition("/")[2]) for one in image.probe["files"]["objects"])
 
 
-@check("unbound-symbols", tier="import", classes=["F06"])
+_REBUILD: Final = "build it again after the last step that changes torch, or install the release for this torch"
+_CAUSES: Final = {
+    "undefined symbol": ("it was built against another release of torch or of a library than the image has", _REBUILD),
+    "executable stack": (
+        "it asks for an executable stack, which glibc refuses to give to a running process from 2.41 on",
+        "install a release that does not ask for it, or clear the mark: patchelf --clear-execstack FILE",
+    ),
+    "version": ("it was built against another release of a library than the image has", _REBUILD),
+}
+_ELSE: Final = ("it does not survive being loaded", _REBUILD)
+
+
+@check("unbound-symbols", tier="import", classes=["F06", "F44"])
 def check_unbound_symbols(image: Image) -> None:
-    """Loaded after torch, every library of a Python package finds every symbol."""
+    """Loaded after torch, every library of a Python package finds every symbol, and can be loaded at all."""
     for one in _loads(image, absent=False):
         error = one["error"]
         if optional(one["path"]):
@@ -132,8 +144,6 @@ def check_unbound_symbols(image: Image) -> None:
         image.finding(
             f"{one['path']}: {error}",
             path=one["path"],
-            cause="it was built against another release of torch or of a library than the image has"
-            if "undefined symbol" in error or "version" in error
-            else "it does not survive being loaded",
-            fix="build it again after the last step that changes torch, or install the release for this torch",
+            cause=next((cause for words, (cause, _) in _CAUSES.items() if words in error), _ELSE[0]),
+            fix=next((fix for words, (_, fix) in _CAUSES.items() if words in error), _ELSE[1]),
         )

@@ -22,13 +22,15 @@ def _stem(path: str) -> str:
 
 @check("duplicate-libraries", tier="import", classes=["F21", "F47"])
 def check_duplicate_libraries(image: Image) -> None:
-    """A process with torch and amdsmi, and one with torch and then a component, has one copy of each ROCm library."""
+    """Each ROCm library is loaded once: with torch and amdsmi, with torch and a component, by the entry point."""
     imported = {name for name, one in image.probe["imports"].items() if not one["error"]}
-    if not imported:
-        not_applicable("there is neither torch nor amdsmi in the image, and no component was imported")
+    entry = (image.probe.get("entry", {}).get("import") or {}).get("maps")
+    if not imported and not entry:
+        not_applicable("there is neither torch nor amdsmi in the image, and neither component nor entry was imported")
     seen: set[tuple[str, ...]] = set()
     processes = {"a process with torch and amdsmi": image.probe["maps"]}
     processes |= {f"a process with torch and then {name}": maps for name, maps in image.probe.get("meets", {}).items()}
+    processes |= {"the entry point's process": entry} if entry else {}
     for process, maps in processes.items():
         copies: dict[str, dict[str, str]] = {}
         for path, inode in maps:
