@@ -46,7 +46,7 @@ class Options:
     force: bool = False
     """Build what is up to date as well; the engine's cache still holds."""
     no_cache: bool = False
-    """Build every step anew."""
+    """Build every step anew, and use no cache inside them either."""
     logs: Path = Path("build/logs")
 
 
@@ -220,9 +220,11 @@ class _Run:
                 self._view.started(image.id, f"pulling {other}")
                 with own_step(f"pulling {other}", report) as tell:
                     self._pull(other, tell)
+        caches = self._engine.info.cache_mounts and not self._options.no_cache
+        dockerfile, context = image.build_files(caches=caches)
         request = BuildRequest(
-            dockerfile=image.dockerfile,
-            context=image.context,
+            dockerfile=dockerfile,
+            context=context,
             tags=image.cell.tags,
             labels=self._labels(image, base_id),
             build_args=image.build_args,

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
@@ -21,6 +21,7 @@ _NAME: Final = re.compile(
 )
 UNNAMED: Final = "image"
 """What a stage is called here that the engine has no name for."""
+_COMPILED: Final = re.compile(r"rocmimg-cache: (\w+) (\d+) hits, (\d+) misses, (\d+) not cacheable")
 _INTERNAL: Final = ("internal", "auth")
 _LAYERED: Final = re.compile(r"(RUN|COPY|ADD|WORKDIR)\b")
 
@@ -53,6 +54,23 @@ class StepName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompilerCache:
+    """What the compiler cache did for a step, as templates/files/compilers.sh counts it."""
+
+    tool: str
+    hits: int
+    misses: int
+    uncacheable: int
+    """Calls of compilers that no cache answers: links, questions for a version."""
+
+    @classmethod
+    def parse(cls, line: str) -> Self | None:
+        """The numbers in a line of a step's output, if it is theirs."""
+        found = _COMPILED.fullmatch(line.strip())
+        return found and cls(tool=found[1], hits=int(found[2]), misses=int(found[3]), uncacheable=int(found[4]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step that ran, or that the engine had."""
 
@@ -65,6 +83,8 @@ class Step:
     """What it added to the image; None for a step of a stage that is not part of the image, and where there is none."""
     transferred: int | None = None
     """Bytes that were read, pulled or written for it; None where the engine does not say."""
+    compiler_cache: CompilerCache | None = None
+    """None for a step that compiles nothing, and where there is no compiler cache."""
 
     @property
     def place(self) -> str:
@@ -85,6 +105,7 @@ class Step:
             "seconds": round(self.seconds, 3),
             "bytes": self.layer_bytes,
             "transferred": self.transferred,
+            "compiler_cache": asdict(self.compiler_cache) if self.compiler_cache else None,
         }
 
 
@@ -104,6 +125,7 @@ class _Recorded:
     error: str = ""
     cancelled: bool = False
     moved: dict[str, int] = field(default_factory=dict)
+    compiler_cache: CompilerCache | None = None
 
 
 class StepRecorder:
@@ -124,6 +146,8 @@ class StepRecorder:
                 if step.longest is None or event.error or event.seconds > step.longest[1]:
                     step.longest = (event.started, event.seconds)
                 step.cached, step.error, step.cancelled = event.cached, event.error, event.cancelled
+            case StepLog(digest=digest) if digest in self._steps and (found := CompilerCache.parse(event.text)):
+                self._steps[digest].compiler_cache = found
             case Transfer(digest=digest) if digest in self._steps:
                 moved = self._steps[digest].moved
                 moved[event.id] = max(moved.get(event.id, 0), event.current)
@@ -163,6 +187,7 @@ def _step(recorded: _Recorded) -> Step:
         started=started,
         seconds=seconds,
         transferred=sum(recorded.moved.values()) or None,
+        compiler_cache=recorded.compiler_cache,
     )
 
 

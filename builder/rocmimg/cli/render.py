@@ -18,9 +18,11 @@ from rocmimg.errors import ConfigError
     type=click.Path(path_type=Path, file_okay=False),
     help="Write <cell>/Dockerfile and its context below this folder.",
 )
+@click.option("--caches", is_flag=True, help="With the cache mounts that a build adds to it.")
 def command(
     choice: Choice,
     output: Path | None,
+    caches: bool,
 ) -> None:
     """Print the Dockerfile of one cell, or write those of several."""
     from rocmimg.plan.export import write_contexts
@@ -39,7 +41,7 @@ def command(
                 why=f"another pipeline builds {image.prebuilt}",
                 position=image.cell.position("prebuilt"),
             )
-        click.echo(image.dockerfile, nl=False)
+        click.echo(image.build_files(caches=caches)[0], nl=False)
         return
-    for path in write_contexts(selected.images(), output):
+    for path in write_contexts(selected.images(), output, caches=caches):
         click.echo(path)

@@ -37,6 +37,11 @@ class EngineInfo:
     cdi_devices: tuple[str, ...] = ()
     """Devices that it has found there, for instance ``amd.com/gpu=0``; Docker tells them from 28.2 on."""
 
+    @property
+    def cache_mounts(self) -> bool:
+        """Whether ``RUN --mount=type=cache`` works: BuildKit has it, podman from 4 on."""
+        return self.kind == "docker" or int(self.version.partition(".")[0]) >= 4  # noqa: PLR2004
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:

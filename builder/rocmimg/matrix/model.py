@@ -255,6 +255,17 @@ class Network(Model):
     relative to images.yaml, which is served to the build on loopback."""
 
 
+class Cache(Model):
+    """What steps keep between builds, outside every image. Nothing of this is an input of the image."""
+
+    namespace: Annotated[str, _matches(re.compile(r"[a-z0-9][a-z0-9_-]{0,62}"), "a name", required=True)] = "default"
+    """Who shares the caches: builds that nobody has reviewed must not write to those that a release reads."""
+    compiler: Literal["auto", "ccache", "sccache", "none"] = "auto"
+    """What keeps compiled code. ``auto`` is ccache, where the base has it or other build packages are installed."""
+    size: Annotated[Text, Field(pattern=r"^[1-9][0-9]*[MG]$")] = "20G"
+    """What the compiled code of one base and arch may take."""
+
+
 class Waiver(Model):
     """A failed check that is known and accepted for a while."""
 
@@ -371,6 +382,8 @@ class CellConfig(Model):
     """Labels of the image besides those that every image has."""
     network: Network = Network()
     """How the build reaches the world; nothing of it stays in the image."""
+    cache: Cache = Cache()
+    """What steps keep between builds; nothing of it stays in the image."""
     checks: Checks = Checks()
     """Checks of the image: a project's own, limits, and failures that are accepted."""
     release: Release = Release()

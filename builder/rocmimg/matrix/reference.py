@@ -20,6 +20,7 @@ _SECTIONS: Final = (
     ("DockerfileConfig", "dockerfile", "A plain string is its path."),
     ("Content", "contents.NAME", ""),
     ("Network", "network", ""),
+    ("Cache", "cache", ""),
     ("Checks", "checks", ""),
     ("Waiver", "checks.waivers", "An entry of the list."),
     ("Release", "release", ""),

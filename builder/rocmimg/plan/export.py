@@ -11,8 +11,10 @@ from rocmimg.errors import ConfigError
 from rocmimg.plan.model import OWN_NAME, ImagePlan
 
 
-def write_contexts(images: Iterable[ImagePlan], folder: Path) -> Iterator[Path]:
+def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = False) -> Iterator[Path]:
     """Write each image to ``folder/<cell>/`` and yield the path of its Dockerfile; stale files there are removed.
+
+    ``caches`` says whether the steps mount their caches, as in a build here.
 
     A rootfs that was not made yet is left out: ``rocmimg build`` makes it. What another pipeline builds has no folder.
 
@@ -30,10 +32,11 @@ def write_contexts(images: Iterable[ImagePlan], folder: Path) -> Iterator[Path]:
                 )
             shutil.rmtree(place)
         place.mkdir(parents=True)
-        for file in image.context:
+        text, context = image.build_files(caches=caches)
+        for file in context:
             _write(file, place / file.path)
         dockerfile = place / image.dockerfile_name
-        dockerfile.write_text(image.dockerfile, encoding="utf-8")
+        dockerfile.write_text(text, encoding="utf-8")
         yield dockerfile
 
 

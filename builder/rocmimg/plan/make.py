@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
@@ -20,10 +20,11 @@ from rocmimg.paths import cache_dir
 from rocmimg.plan.adopted import adopted_image
 from rocmimg.plan.expected import expected_image
 from rocmimg.plan.manifest import image_manifest
-from rocmimg.plan.model import ImagePlan, Input, Plan, RootfsPlan, stage_of
+from rocmimg.plan.model import CachedBuild, ImagePlan, Input, Plan, RootfsPlan, stage_of
 from rocmimg.plan.recognition import LABEL_CELL
 from rocmimg.plan.sources import digest, local_files
-from rocmimg.render import network_files, render
+from rocmimg.render import Rendered, network_files, render
+from rocmimg.render.caches import caches_of
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
 from rocmimg.render.network import is_set
 
@@ -96,6 +97,7 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         ContextFile(path=path, data=data) for path, data in network_files(cell.config.network, matrix.folder).items()
     ]
     return ImagePlan(
+        with_caches=partial(_with_caches, matrix, cell, rendered, rootfs),
         cell=cell,
         dockerfile=rendered.text,
         stages=rendered.stages,
@@ -105,6 +107,18 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
         inputs=tuple(inputs),
         expected=expected,
     )
+
+
+def _with_caches(matrix: Matrix, cell: Cell, plain: Rendered, rootfs: bool) -> CachedBuild:
+    rendered = render(matrix, cell, rootfs=rootfs, caches=caches_of(cell, plain))
+    programs = {name for stage in rendered.stages for name in stage.files}
+    known = {name for stage in plain.stages for name in stage.files}
+    context = [
+        ContextFile(path=f"{FILES}/{name}", data=path.read_bytes())
+        for name in sorted(programs - known)
+        if (path := matrix.catalogue.file(name))
+    ]
+    return CachedBuild(dockerfile=rendered.text, context=tuple(context))
 
 
 def _sha256(text: str) -> str:

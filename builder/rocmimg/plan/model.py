@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -47,6 +47,15 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CachedBuild:
+    """An image's Dockerfile with the mounts of its caches. They are no input: the image is the same without them."""
+
+    dockerfile: str
+    context: tuple[ContextFile, ...]
+    """What its steps mount besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
     """One image: what it is built from, under which names, and how it is recognized afterwards."""
 
@@ -66,6 +75,15 @@ class ImagePlan:
     """The stage that becomes the image; the last one when empty."""
     other_images: tuple[str, ...] = ()
     """Images besides the base that its steps copy from or mount, or that other stages start from."""
+    with_caches: Callable[[], CachedBuild] | None = field(default=None, repr=False, compare=False)
+    """Makes the text for a build that may use caches; only what is really built needs it. None for a project's own."""
+
+    def build_files(self, *, caches: bool) -> tuple[str, tuple[ContextFile, ...]]:
+        """The Dockerfile and its context, with the mounts of the caches or without."""
+        if not caches or self.with_caches is None:
+            return self.dockerfile, self.context
+        cached = self.with_caches()
+        return cached.dockerfile, tuple(sorted((*self.context, *cached.context), key=lambda file: file.path))
 
     @property
     def prebuilt(self) -> str:

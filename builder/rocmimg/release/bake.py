@@ -61,7 +61,7 @@ def write_bake(images: Iterable[ImagePlan], folder: Path, *, cache: str = "") ->
         ConfigError: a context's folder holds something else.
     """
     images = tuple(images)
-    for _ in write_contexts(images, folder):
+    for _ in write_contexts(images, folder, caches=True):
         pass
     path = folder / FILE
     path.write_text(json.dumps(bake_file(images, cache=cache), indent=2) + "\n", encoding="utf-8")

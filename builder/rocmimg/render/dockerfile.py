@@ -14,6 +14,7 @@ from rocmimg.matrix.model import Network
 from rocmimg.matrix.nodes import mapping
 from rocmimg.matrix.recipe import Catalogue
 from rocmimg.render import network
+from rocmimg.render.caches import Caches, StageCaches
 from rocmimg.render.environment import render_template
 from rocmimg.render.quoting import Quoted, UnquotedValue, word
 
@@ -73,8 +74,10 @@ class Rendered:
     """The image that it starts from; ``scratch`` for a rootfs."""
 
 
-def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
+def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True, caches: Caches | None = None) -> Rendered:
     """The Dockerfile of ``cell``. ``rootfs`` says whether this machine can make a rootfs base.
+
+    ``caches`` are mounted by the steps that can use them; without them the text is what the cell's digest is made of.
 
     Raises:
         TemplateError: a template is missing or fails; with its file and line.
@@ -82,9 +85,8 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
     """
     cell, mount = _public(cell), network.MOUNT if network.is_set(cell.config.network) else None
     base = matrix.base_reference(cell, rootfs=rootfs)
-    constrained = bool(cell.config.protect or any(c.recipe.provides for c in cell.components))
-    compiles = any(c.recipe.apt.build for c in cell.components)
-    stage_base = "toolchain" if constrained or compiles else "base"
+    begins = _beginning(cell, caches)
+    stage_base, of = begins["stage_base"], caches.of if caches else _uncached
     shared: dict[str, Any] = {
         "cell": cell,
         "config": cell.config,
@@ -95,10 +97,8 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         "workdir": cell.config.workdir,
         "components": _Components({component.recipe.name: component for component in cell.components}),
         "kept": cell.kept,
-        "constrained": constrained,
+        **begins,
         "constraints": CONSTRAINTS,
-        "compiles": compiles,
-        "stage_base": stage_base,
         "manifest": MANIFEST,
         "network_mount": mount,
         "network_folder": network.FOLDER,
@@ -129,20 +129,22 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         }
         template = f"components/{component.recipe.template}.j2"
         recipe = component.recipe
-        of_install = values | {"part": "install", "mounted": in_base if recipe.in_base_stage else in_final}
+        place, mounted = ("base", in_base) if recipe.in_base_stage else ("final", in_final)
+        of_install = values | {"part": "install", "mounted": mounted, "caches": of(place)}
         install = Quoted(_tidy(render_template(folders, template, of_install)))
         if recipe.in_base_stage:
             foundations.append(install)
             continue
         installs.append(install)
         mounted = _Mounted(matrix.catalogue)
-        text = _tidy(render_template(folders, template, values | {"part": "stage", "mounted": mounted}))
+        of_stage = values | {"part": "stage", "mounted": mounted, "caches": of(component.name)}
+        text = _tidy(render_template(folders, template, of_stage))
         if not text:
             continue
         if (source := shared_sources.get(component.name)) and source not in built:
             sharing = [name for name, other in shared_sources.items() if other == source]
             fetched = _Mounted(matrix.catalogue)
-            of_source = values | {"sharing": sharing, "mounted": fetched}
+            of_source = values | {"sharing": sharing, "mounted": fetched, "caches": of(source)}
             part = _tidy(render_template(folders, "source.j2", of_source))
             stages.append(Stage(name=source, text=part, uses=(stage_base,), files=tuple(sorted(fetched.names))))
             built.add(source)
@@ -151,16 +153,24 @@ def render(matrix: Matrix, cell: Cell, *, rootfs: bool = True) -> Rendered:
         stages.append(Stage(name=component.name, text=text, uses=tuple(filter(None, uses)), files=files))
         built.add(component.name)
     assembly = shared | {"foundations": foundations, "installs": installs, "env": cell.runtime_env}
-    base_text = _tidy(render_template(folders, "base.j2", assembly | {"mounted": in_base}))
-    final_text = _tidy(render_template(folders, "final.j2", assembly | {"mounted": in_final}))
     if stages and stage_base == "toolchain":
-        text = _tidy(render_template(folders, "toolchain.j2", shared | {"mounted": in_base}))
+        of_all = shared | {"mounted": in_base, "caches": of("toolchain")}
+        text = _tidy(render_template(folders, "toolchain.j2", of_all))
         stages.insert(0, Stage(name="toolchain", text=text, uses=("base",)))
     taken = ("base", *(component.name for component in cell.components if component.name in built))
     ordered = (
-        Stage(name="base", text=base_text, files=tuple(sorted(in_base.names))),
+        Stage(
+            name="base",
+            text=_tidy(render_template(folders, "base.j2", assembly | {"mounted": in_base, "caches": of("base")})),
+            files=tuple(sorted(in_base.names)),
+        ),
         *stages,
-        Stage(name="final", text=final_text, uses=taken, files=tuple(sorted(in_final.names))),
+        Stage(
+            name="final",
+            text=_tidy(render_template(folders, "final.j2", assembly | {"mounted": in_final, "caches": of("final")})),
+            uses=taken,
+            files=tuple(sorted(in_final.names)),
+        ),
     )
     header = _tidy(render_template(folders, "header.j2", shared))
     text = "\n".join(part for part in (header, *(stage.text for stage in ordered)) if part)
@@ -176,6 +186,23 @@ def _public(cell: Cell) -> Cell:
 def source_folder(cell: Cell, component: ResolvedComponent) -> str | None:
     """Where a component's local sources lie in the build context; None for git. Components of one source share it."""
     return f"{SOURCES}/{cell.source_owner(component)}" if component.local else None
+
+
+def _beginning(cell: Cell, caches: Caches | None) -> dict[str, Any]:
+    """What decides in which stage the components' stages begin."""
+    constrained = bool(cell.config.protect or any(c.recipe.provides for c in cell.components))
+    compiles = any(c.recipe.apt.build for c in cell.components)
+    tool = caches.tool if caches and (compiles or caches.installs) else None
+    return {
+        "constrained": constrained,
+        "compiles": compiles,
+        "compiler_cache": tool,
+        "stage_base": "toolchain" if constrained or compiles or tool else "base",
+    }
+
+
+def _uncached(_stage: str) -> StageCaches | None:
+    return None
 
 
 def _shared_sources(cell: Cell) -> dict[str, str]:

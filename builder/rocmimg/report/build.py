@@ -10,6 +10,17 @@ import click
 from rocmimg.report.table import print_table
 
 
+class CompilerCacheResult(Protocol):
+    """What is read of a compiler cache's numbers."""
+
+    @property
+    def tool(self) -> str: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
+
+
 class StepResult(Protocol):
     """What is read of a step."""
 
@@ -17,6 +28,8 @@ class StepResult(Protocol):
     def status(self) -> str: ...
     @property
     def place(self) -> str: ...
+    @property
+    def compiler_cache(self) -> CompilerCacheResult | None: ...
 
 
 class BuildResult(Protocol):
@@ -49,7 +62,7 @@ class BuildResult(Protocol):
 
 
 def print_build(results: Sequence[BuildResult]) -> None:
-    """A table, then each failure with its last lines and the path of its log."""
+    """A table, what the compiler caches did, then each failure with its last lines and the path of its log."""
     rows = []
     for result in results:
         run = sum(step.status != "cached" for step in result.steps)
@@ -61,6 +74,10 @@ def print_build(results: Sequence[BuildResult]) -> None:
     if cancelled := [result for result in results if result.status == "cancelled"]:
         click.echo()
         print_table(("cancelled", "ran", "why"), [(r.id, _ran(r), "; ".join(r.reasons)) for r in cancelled])
+    for result in results:
+        for step in result.steps:
+            if (cache := step.compiler_cache) and (compiled := cache.hits + cache.misses):
+                click.echo(f"{result.id} [{step.place}]: {cache.tool} had {cache.hits} of {compiled} compilations")
     for result in results:
         if result.error is None:
             continue

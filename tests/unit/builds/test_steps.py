@@ -10,7 +10,7 @@ import pytest
 
 from rocmimg.builds.observe import CellLog
 from rocmimg.builds.results import CellResult, write_report
-from rocmimg.builds.steps import Step, StepName, StepRecorder, moment, own_step
+from rocmimg.builds.steps import CompilerCache, Step, StepName, StepRecorder, moment, own_step
 from rocmimg.engine import Event, HistoryEntry, StepFinished, StepLog, StepStarted, Transfer
 from rocmimg.engine.frames import Trace
 from rocmimg.engine.podman import PodmanSteps
@@ -76,6 +76,27 @@ def test_what_the_engine_had_is_cached() -> None:
     steps = [step for step in recorded("docker20-cached") if step.name.text.startswith("RUN")]
     assert steps
     assert {step.status for step in steps} == {"cached"}
+
+
+def test_a_compiler_cache_counts_for_its_step(tmp_path: Path) -> None:
+    recorder = StepRecorder()
+    for digest, name in (("a", "[aiter 3/3] RUN make"), ("b", "[mori 3/3] RUN make")):
+        recorder.event(begun(digest, name, 1.0))
+        recorder.event(ended(digest, name, 1.0, 2.0))
+    for digest, text in (
+        ("a", "rocmimg-cache: ccache 19 hits, 1 misses, 22 not cacheable"),
+        ("b", "rocmimg-cache: no ccache here"),
+        ("b", "+ echo 'rocmimg-cache: ccache 1 hits, 1 misses, 1 not cacheable'"),
+        ("unknown", "rocmimg-cache: ccache 1 hits, 1 misses, 1 not cacheable"),
+    ):
+        recorder.event(StepLog(digest=digest, stream=1, text=text, timestamp=1.0))
+    compiled, other = recorder.steps()
+    assert compiled.compiler_cache == CompilerCache(tool="ccache", hits=19, misses=1, uncacheable=22)
+    assert other.compiler_cache is None
+    assert [step.as_json()["compiler_cache"] for step in (compiled, other)] == [
+        {"tool": "ccache", "hits": 19, "misses": 1, "uncacheable": 22},
+        None,
+    ]
 
 
 def test_a_step_that_begins_twice_counts_where_it_took_longest() -> None:
@@ -197,5 +218,6 @@ def test_the_report_has_every_step(tmp_path: Path) -> None:
     assert first["steps"][1] == {
         "stage": "base", "number": 2, "of": 2, "command": "RUN apt", "status": "cached", "cached": True,
         "started": moment(1), "ended": moment(2), "seconds": 1, "bytes": None, "transferred": None,
+        "compiler_cache": None,
     }  # fmt: skip
     assert (second["started"], second["ended"], second["steps"]) == (None, None, [])

@@ -127,8 +127,7 @@ class TestLlvm:
         rendered = changed("rocm720-gfx942", "flags.BUILD_LLVM=true")
         text = stage(rendered, "aiter")
         assert "COPY --from=llvm /opt/llvm /opt/llvm" in text
-        build = next(line for line in instructions(text) if "setup.py build_ext" in line)
-        assert "HIP_CLANG_PATH=/opt/llvm/bin" in build.split()
+        assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in text[: text.index("setup.py build_ext")]
         assert "ENV HIP_CLANG_PATH=/opt/llvm/bin" in stage(rendered, "final")
 
     def test_on_without_prebuilt_kernels_the_image_still_has_it_for_later(self, changed):
@@ -269,3 +268,16 @@ class TestExamples:
         assert "RUN useradd --create-home" in image.dockerfile
         assert "sources/trainer/trainer/__main__.py" in {file.path for file in image.context}
         assert image.dockerfile.rstrip().endswith('CMD ["python3", "-m", "trainer"]')
+
+
+def test_a_build_adds_caches_and_stays_readable(production):
+    """What the engine gets: every step that compiles or fetches has its caches, no line is longer than others'."""
+    for cell in production.cells:
+        plan = make_plan(production, [cell.id], rootfs=False)[cell.id]
+        text, _ = plan.build_files(caches=True)
+        assert max(map(len, text.splitlines())) <= 120
+        for step in re.findall(r"^RUN .*$", text.replace("\\\n", ""), re.MULTILINE):
+            if re.search(r"cmake --build|\bmake |bdist_wheel|build_ext|build_rust|maturin build|pip wheel", step):
+                assert ". /run/rocmimg/compilers.sh ccache" in step, f"{cell.id}: {step}"
+            if "fetch.sh" in step:
+                assert ".git,target=/run/rocmimg/git" in step
