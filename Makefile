@@ -97,9 +97,10 @@ real: setup
 	@$(BIN)/rocmimg build --file tests/real/images.yaml --no-contract
 	@$(BIN)/python tests/real/run.py $(MIRRORS) $(REAL)
 
-# bench: speed, as ratios against a peer in the same run
+# bench: speed, as ratios against a peer in the same run; a part that misses something says so and the others go on
 bench: setup
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@failed=; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; done; \
+	if [ -n "$$failed" ]; then echo "bench: over a limit, or failed:$$failed" >&2; exit 1; fi
 
 build: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

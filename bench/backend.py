@@ -9,7 +9,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +36,8 @@ def main() -> None:
     with connect() as engine:
         image = engine.image(listed[0]["tags"][0])
         if image is None:
-            sys.exit("  the lab image is not there: make demo")
+            print("  not run: the lab image is not there: make demo")
+            return
         with engine.run(ContainerSpec(image=image.id)) as container:
             host = host_of(container)
 

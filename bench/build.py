@@ -55,7 +55,10 @@ def main() -> None:
         synthetic(folder, 1000)
         print("1,000 cells")
         in_turn({"rocmimg list": [*ROCMIMG, "list"], "rocmimg render -o": [*ROCMIMG, "render", "-o", "out"]}, 3, folder)
-    buildx = subprocess.run([ROOT / "scripts/unpack-buildx.sh"], check=True, capture_output=True, text=True)
+    buildx = subprocess.run([ROOT / "scripts/unpack-buildx.sh"], check=False, capture_output=True, text=True)
+    if buildx.returncode != 0:
+        print("  not run: 18 cells beside buildx bake: scripts/unpack-buildx.sh needs mmdebstrap and Debian's mirror")
+        return
     bake = [buildx.stdout.strip(), "bake", "--progress=plain", "--load"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

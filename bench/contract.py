@@ -100,17 +100,16 @@ def matrix(repository: str) -> None:
         in_turn({"all cells of a matrix of 18: warm": [*ROCMIMG, "contract"]}, RUNS, folder)
 
 
-def main() -> int:
-    """Print every figure; 1 where AITER's repository is not there."""
+def main() -> None:
+    """Print every figure; none where AITER's repository is not there."""
     repository = os.environ.get("ROCMIMG_TEST_AITER", "")
-    if not Path(repository, "HEAD").exists() and not Path(repository, ".git").exists():
+    if not repository or not any(Path(repository, name).exists() for name in ("HEAD", ".git")):
         print("contract: not run: ROCMIMG_TEST_AITER names no AITER repository on this machine")
-        return 0
+        return
     pairs(repository)
     windows(repository)
     matrix(repository)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
