@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,15 @@ class Started:
 def wanted() -> list[str]:
     names = os.environ.get("ROCMIMG_TEST_ENGINES", "default")
     return ["default", *EXTRA] if names == "all" else names.split(",")
+
+
+def asked(*kinds: str) -> list[Any]:
+    """Parameters: the engines of EXTRA whose name begins with one of ``kinds``; skipped where nobody asked for them."""
+    names = [name for name in EXTRA if name.startswith(kinds)]
+    return [
+        pytest.param(name, marks=() if name in wanted() else pytest.mark.skip(f"not run: ROCMIMG_TEST_ENGINES={name}"))
+        for name in names
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

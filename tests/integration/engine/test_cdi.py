@@ -14,7 +14,7 @@ from rocmimg.engine import ContainerSpec
 from rocmimg.engine.client import Engine
 from rocmimg.errors import EngineError
 
-from .conftest import BASE, build_base, isolated, open_engine, wanted
+from .conftest import BASE, asked, build_base, isolated, open_engine
 
 
 def entry(name: str, *numbers: int) -> dict[str, object]:
@@ -23,7 +23,7 @@ def entry(name: str, *numbers: int) -> dict[str, object]:
     return {"name": name, "containerEdits": {"deviceNodes": nodes}}
 
 
-@pytest.fixture(scope="module", params=[name for name in wanted() if name.startswith("docker28")])
+@pytest.fixture(scope="module", params=asked("docker28"))
 def described(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine that reads a specification of two GPUs."""
     state = tmp_path_factory.mktemp("cdi")

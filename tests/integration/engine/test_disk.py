@@ -11,10 +11,10 @@ from rocmimg.engine import BuildRequest
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import DiskFullError
 
-from .conftest import BASE, EXTRA, build_base, isolated, open_engine, wanted
+from .conftest import BASE, asked, build_base, isolated, open_engine
 
 
-@pytest.mark.parametrize("name", [name for name in wanted() if name in EXTRA])
+@pytest.mark.parametrize("name", asked("docker", "podman"))
 def test_a_full_disk_has_its_own_error_and_costs_nothing_built(name: str, tmp_path: Path) -> None:
     with isolated(name, tmp_path, data_size="200m") as started, open_engine(started) as engine:
         build_base(engine)

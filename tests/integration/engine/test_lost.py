@@ -12,12 +12,12 @@ import pytest
 from rocmimg.engine import BuildRequest, Event, StepStarted
 from rocmimg.errors import EngineError
 
-from .conftest import BASE, EXTRA, build_base, isolated, open_engine, wanted
+from .conftest import BASE, asked, build_base, isolated, open_engine
 
 
 # docker-py leaves a socket open where nobody accepts it any more.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", [name for name in wanted() if name in EXTRA])
+@pytest.mark.parametrize("name", asked("docker", "podman"))
 def test_an_engine_that_dies_during_a_build_is_an_engine_error(name: str, tmp_path: Path) -> None:
     with isolated(name, tmp_path) as started:
         engine = open_engine(started)

@@ -111,7 +111,7 @@ class Way:
 @pytest.fixture(scope="module")
 def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     if "ROCMIMG_TEST_ENGINES" not in os.environ:
-        pytest.skip("the whole way is walked on request: ROCMIMG_TEST_ENGINES=all")
+        pytest.skip("not run: the whole way is walked on request (make test-engines)")
     build_small_base(engine)
     folder = tmp_path_factory.mktemp("way")
     registry = folder / "registry"
