@@ -1,5 +1,6 @@
 """What README and docs say, held to the code."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -68,3 +69,21 @@ def test_every_option_that_a_verb_lists_is_in_the_reference():
     catalogue = Catalogue((builtin_templates(),))
     for name in catalogue.names:
         assert "\n".join(recipe_lines(catalogue[name])) in page, name
+
+
+def test_no_message_points_to_a_file_that_the_wheel_does_not_have():
+    named = re.compile(r"\b(docs/[a-z-]+\.md|README|CONTRIBUTING|examples/)")
+    told = [
+        (path.name, text)
+        for path in Path(rocmimg.errors.__file__).parent.rglob("*.py")
+        for text in _messages(ast.parse(path.read_bytes()))
+        if named.search(text)
+    ]
+    assert told == []
+
+
+def _messages(tree):
+    """Texts of a module but those that stand as statements: nobody is shown them."""
+    shown_to_nobody = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [node.value for node in texts if id(node) not in shown_to_nobody]

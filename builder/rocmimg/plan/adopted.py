@@ -39,7 +39,7 @@ def adopted_image(matrix: Matrix, cell: Cell, labels: Mapping[str, str]) -> Imag
         if users or name in parsed.arguments:
             first = users[0] if users else chosen[0].name
             inputs.append(Input(kind="argument", name=name, stage=first, sha256=_sha256(value)))
-    context = Context(own.context, own.path, cell.position("dockerfile", "context"))
+    context = Context(own.context, own.path, cell.position("dockerfile", "context"), output=matrix.folder / "build")
     sent: dict[str, ContextFile] = {}
     for stage in chosen:
         for source in used_by(parsed, stage, arguments):

@@ -24,10 +24,10 @@ _VARIABLE: Final = re.compile(r"\$\{?(\w+)")
 class Context:
     """The files of a context that its ignore file lets through."""
 
-    def __init__(self, folder: Path, dockerfile: Path, position: Position) -> None:
+    def __init__(self, folder: Path, dockerfile: Path, position: Position, *, output: Path) -> None:
         own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
         self._ignore = own if own.is_file() else folder / ".dockerignore"
-        self._folder, self._position = folder, position
+        self._folder, self._position, self._output = folder, position, output
         self._all: tuple[ContextFile, ...] | None = None
 
     def matching(self, source: str) -> tuple[ContextFile, ...]:
@@ -37,7 +37,7 @@ class Context:
             SourceError: something cannot be read.
         """
         if self._all is None:
-            self._all = local_files(self._folder, "", self._position, ignore=self._ignore)
+            self._all = local_files(self._folder, "", self._position, ignore=self._ignore, output=self._output)
         if source == EVERYTHING:
             return self._all
         pattern = re.compile(_as_regex(source) + r"(?:/.*)?", re.DOTALL)

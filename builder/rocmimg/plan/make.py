@@ -76,7 +76,7 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
             prefix = str(source_folder(cell, component))
             if prefix not in sources:
                 place = cell.position("components", component.name, "source")
-                files = local_files(matrix.folder / component.local, prefix, place)
+                files = local_files(matrix.folder / component.local, prefix, place, output=matrix.folder / "build")
                 sources[prefix] = digest(files)
                 context += files
             stage = stage_of(component, rendered.stages)

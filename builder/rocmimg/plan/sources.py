@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import Position, SourceError
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from pathspec import PathSpec
 
 
+_WRITTEN: Final = frozenset((name,) for name in ("bake", "logs", "provenance", "report.json", "results", "sbom"))
+"""What verbs write into build/ beside images.yaml."""
+
+
 def local_files(
-    folder: Path, prefix: str, position: Position, *, ignore: Path | None = None
+    folder: Path, prefix: str, position: Position, *, ignore: Path | None = None, output: Path | None = None
 ) -> tuple[ContextFile, ...]:
     """Every file below ``folder`` that its .dockerignore (or the file ``ignore``) lets through, under ``prefix``.
+
+    ``output`` is where verbs write: what lies there of theirs is no source, or no build would be up to date.
 
     Raises:
         SourceError: the folder is missing, or something in it cannot be read.
@@ -32,7 +38,7 @@ def local_files(
     found: list[ContextFile] = []
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
-        if ignored and ignored.match_file(name):
+        if (ignored and ignored.match_file(name)) or (output and _is_ours(path, output)):
             continue
         _refuse_encoding(name, folder)
         if path.is_symlink():
@@ -74,6 +80,10 @@ def _walk(folder: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(folder, onerror=refuse):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         yield from (Path(root) / name for name in (*files, *links))
+
+
+def _is_ours(path: Path, output: Path) -> bool:
+    return path.is_relative_to(output) and path.relative_to(output).parts[:1] in _WRITTEN
 
 
 def _ignored(file: Path) -> PathSpec[Any] | None:

@@ -142,3 +142,14 @@ def test_what_a_stage_leaves_to_the_one_that_starts_from_it_is_taken_too(mine, t
     (image,) = mine().images
     assert [stage.name for stage in image.stages] == ["q", "x", "stage-2"]
     assert {file.path.partition("/")[0] for file in image.context} == {"src"}
+
+
+def test_what_a_build_writes_is_no_reason_for_the_next(mine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM a\nARG GPU_ARCH\nARG AITER_REF\nCOPY . /all\n")
+    before = mine()
+    for name in ("build/report.json", "build/logs/mine-gfx942.log", "build/results/mine-gfx942.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert changed(before, mine()) == []
+    (tmp_path / "build/mine.whl").write_text("x")
+    assert changed(before, mine()) == ["context ."]

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,34 +105,51 @@ def ours(engine: Engine, matrix: Path, cell: str) -> Side:
         tracer.close()
 
 
-def upstream(engine: Engine, file: Path, arguments: dict[str, str]) -> Side:
-    """Another Dockerfile, built with these arguments."""
-    text = file.read_text()
+@contextmanager
+def lenient_bases(engine: Engine, text: str) -> Iterator[dict[str, str]]:
+    """The production bases that a Dockerfile names -> stub bases in which a step goes on after an unknown command."""
     stubs = StubBases(engine)
-    made: list[str] = []
+    made: dict[str, str] = {}
     bases: dict[str, str] = json.loads((FOLDER / "data/profiles.json").read_text())["bases"]
     prepare = _PREPARE.format(wheels=_WHEEL.findall(text))
     try:
         for base, profile in bases.items():
             if base in text:
-                made.append(f"{LENIENT}:{profile}")
+                made[base] = f"{LENIENT}:{profile}"
                 dockerfile = f"FROM {stubs.reference(base)}\nCOPY prepare.py /\nRUN {_RUN}\n"
                 context = (ContextFile(path="prepare.py", data=prepare.encode()),)
                 engine.build(
-                    BuildRequest(dockerfile=dockerfile, context=context, tags=(made[-1],)), lambda _event: None
+                    BuildRequest(dockerfile=dockerfile, context=context, tags=(made[base],)), lambda _event: None
                 )
-                text = text.replace(base, made[-1])
-        made.append(f"{LENIENT}:built")
-        text = re.sub(r"\bulimit -\w \d+ && ", "", text)  # an engine may not let a step raise it
-        text, scripts = _without_heredocs(_SHORTER.sub(lambda m: _shorter(m, arguments), text))
-        request = BuildRequest(
-            dockerfile=text,
-            context=(ContextFile(path="empty", data=b""), *scripts),
-            tags=(made[-1],),
-            build_args=arguments,
-            network_mode="none",
-        )
-        image = engine.image(engine.build(request, lambda _event: None).image_id)
+        yield made
+    finally:
+        for reference in made.values():
+            engine.remove(reference, force=True)
+
+
+def portable(text: str, arguments: Mapping[str, str]) -> tuple[str, list[ContextFile]]:
+    """The same Dockerfile for engines of before here-documents, which may not let a step raise a limit."""
+    text = re.sub(r"\bulimit -\w \d+ && ", "", text)
+    return _without_heredocs(_SHORTER.sub(lambda m: _shorter(m, arguments), text))
+
+
+def upstream(engine: Engine, file: Path, arguments: dict[str, str]) -> Side:
+    """Another Dockerfile, built with these arguments."""
+    text = file.read_text()
+    built = f"{LENIENT}:built"
+    try:
+        with lenient_bases(engine, text) as bases:
+            for base, reference in bases.items():
+                text = text.replace(base, reference)
+            text, scripts = portable(text, arguments)
+            request = BuildRequest(
+                dockerfile=text,
+                context=(ContextFile(path="empty", data=b""), *scripts),
+                tags=(built,),
+                build_args=arguments,
+                network_mode="none",
+            )
+            image = engine.image(engine.build(request, lambda _event: None).image_id)
         assert image is not None
         lines: list[str] = []
         with engine.run(ContainerSpec(image=image.id, user="root", env={"PATH": "/opt/trace:/usr/bin"})) as container:
@@ -140,11 +158,10 @@ def upstream(engine: Engine, file: Path, arguments: dict[str, str]) -> Side:
         name = " ".join([file.name, *(f"{key}={value}" for key, value in arguments.items())])
         return Side(name=name, calls=calls("upstream", lines), env=_environment(image.env))
     finally:
-        for reference in made:
-            engine.remove(reference, force=True)
+        engine.remove(built, force=True)
 
 
-def _shorter(match: re.Match[str], arguments: dict[str, str]) -> str:
+def _shorter(match: re.Match[str], arguments: Mapping[str, str]) -> str:
     """``${NAME%-*}`` of an ENV, which older engines do not know."""
     value = arguments.get(match["name"], "")
     return f"{match['before']}{value.rpartition('-')[0] or value}"
