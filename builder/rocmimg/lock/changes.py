@@ -39,7 +39,8 @@ class Change:
 
 def changes(before: Lock, after: Lock) -> list[Change]:
     """From ``before`` to ``after``, alarms first."""
-    found = [*_git(before, after), *_images(before, after), *_packages(before, after), *_snapshots(before, after)]
+    found = [*_git(before, after), *_images(before, after), *_packages(before, after)]
+    found += [*_downloads(before, after), *_snapshots(before, after)]
     return sorted(found, key=lambda change: (change.kind != "alarm", change.what))
 
 
@@ -110,6 +111,21 @@ def _files(name: str, before: PackagePin, after: PackagePin) -> Iterator[Change]
             yield Change(kind="alarm", what=f"{name}: {file} is gone", before=a[:_SHORT])
         elif a != b:
             yield Change(kind="added", what=f"{name}: {file}", after=b[:_SHORT])
+
+
+def _downloads(before: Lock, after: Lock) -> Iterator[Change]:
+    for name in dict.fromkeys((*before.downloads, *after.downloads)):
+        old, new = before.downloads.get(name, {}), after.downloads.get(name, {})
+        gone, come = [v for v in old if v not in new], [v for v in new if v not in old]
+        if len(gone) == len(come) == 1:
+            yield Change(kind="bumped", what=name, before=gone[0], after=come[0])
+        else:
+            yield from (Change(kind="removed", what=name, before=version) for version in gone)
+            yield from (Change(kind="added", what=name, after=version) for version in come)
+        for version in old.keys() & new.keys():
+            if old[version] != new[version]:
+                a, b = old[version][:_SHORT], new[version][:_SHORT]
+                yield Change(kind="alarm", what=f"{name} {version}", before=a, after=b)
 
 
 def _snapshots(before: Lock, after: Lock) -> Iterator[Change]:

@@ -52,6 +52,8 @@ class Lock(Model):
     """Base image that no registry has -> its id on the engine that was asked."""
     packages: Mapping[str, Mapping[str, PackagePin]] = {}
     """Python index -> requirement (``cmake<4``) -> what fits."""
+    downloads: Mapping[str, Mapping[Text, Sha256]] = {}
+    """What recipes fetch by URL (``mooncake.go``) -> version -> sha256, as images.yaml and the recipes say them."""
     snapshots: Mapping[str, Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{6}Z$")]] = {}
     """Debian snapshot service -> the moment whose packages are used."""
 

@@ -110,6 +110,17 @@ def of_index(component: ResolvedComponent) -> tuple[str, str] | None:
     return index or DEFAULT_INDEX, requirement(name, version) if version else name
 
 
+def downloads_of(cells: Iterable[Cell]) -> dict[str, dict[str, str]]:
+    """What recipes fetch by URL and check: an option with a version beside one of its name with ``_sha256``."""
+    found: dict[str, dict[str, str]] = {}
+    for component in (component for cell in cells for component in cell.components):
+        for option, version in component.options.items():
+            digest = component.options.get(f"{option}_sha256")
+            if isinstance(version, str) and isinstance(digest, str) and version and digest:
+                found.setdefault(f"{component.recipe.name}.{option}", {})[version] = digest
+    return found
+
+
 def wheels_of(component: ResolvedComponent) -> Iterator[tuple[str, str, str]]:
     """Index, distribution and version of what a recipe installs from an index of its own.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rocmimg.errors import LockError
 from rocmimg.lock.changes import Change, changes, merged
 from rocmimg.lock.file import Lock, lock_path, read_lock, write_lock
-from rocmimg.lock.requests import lookup_requests
+from rocmimg.lock.requests import downloads_of, lookup_requests
 from rocmimg.lock.resolve import Failure, LocalId, resolve
 from rocmimg.matrix.cell import Matrix
 
@@ -45,6 +45,7 @@ def update(
     keep = {request.key for request in lookup_requests(matrix.cells)} if cell_ids is not None else set()
     resolved, failures = resolve(requests, local_id)
     new = merged(old or Lock(), resolved, keep | {failure.request.key for failure in failures})
+    new = new.model_copy(update={"downloads": downloads_of(matrix.cells)})
     found = changes(old or Lock(), new)
     alarms = [change for change in found if change.kind == "alarm"]
     count = f"{len(requests) - len(failures)} of {len(requests)} names looked up"

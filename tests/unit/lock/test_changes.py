@@ -8,6 +8,8 @@ import pytest
 
 from rocmimg.lock import Lock, read_lock, write_lock
 from rocmimg.lock.changes import changes, merged
+from rocmimg.lock.requests import downloads_of
+from rocmimg.matrix import load
 
 A, B = "a" * 40, "b" * 40
 DIGEST, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -78,3 +80,20 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     assert write_lock(lock, path)
     assert not write_lock(lock, path)
     assert read_lock(path) == lock
+
+
+def downloads(**versions: str) -> Lock:
+    return Lock.model_validate({"downloads": {"mooncake.go": {v: digest * 64 for v, digest in versions.items()}}})
+
+
+def test_what_a_recipe_downloads_is_in_the_lock_and_the_same_version_with_other_bytes_is_an_alarm() -> None:
+    assert [str(c) for c in changes(downloads(v1="1"), downloads(v2="2"))] == ["bumped  mooncake.go: v1 -> v2"]
+    (alarm,) = changes(downloads(v1="1"), downloads(v1="2"))
+    assert (alarm.kind, alarm.what) == ("alarm", "mooncake.go v1")
+
+
+def test_production_says_what_it_downloads() -> None:
+    matrix = load(Path(__file__).parents[3] / "images.yaml")
+    found = downloads_of(matrix.cells)
+    assert set(found) == {"mooncake.go", "rust.rustup"}
+    assert all(len(digest) == 64 for versions in found.values() for digest in versions.values())
