@@ -93,7 +93,7 @@ def planned(image: ImagePlan, rebuilt: Mapping[str, str] | None = None) -> Cell:
     return Cell(
         id=image.id,
         archs=image.cell.archs,
-        base=image.needs or image.base,
+        base=image.needs or base_of(image),
         stages=stages_of(image, rebuilt),
         pins=pins_of(image),
     )
@@ -110,7 +110,12 @@ def with_layers(cell: Cell, layers: Layers | None) -> Cell:
 
 def bases_of(plan: Plan, images: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
     """Cell -> its image's id and the reference of its base."""
-    return {cell: (image_id, plan[cell].base) for cell, image_id in images.items() if image_id}
+    return {cell: (image_id, base_of(plan[cell])) for cell, image_id in images.items() if image_id}
+
+
+def base_of(image: ImagePlan) -> str:
+    """The reference of an image's base; empty for one that others build, whose base nobody names."""
+    return "" if image.prebuilt else image.base
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -149,13 +149,13 @@ def _write_page(
     page: Page, engine: Engine, subjects: list[ImageUnderTest], results: list[ImageResult], code: int
 ) -> None:
     from rocmimg.builds.layers import layers_of
-    from rocmimg.cli.pages import planned, with_layers
+    from rocmimg.cli.pages import base_of, planned, with_layers
     from rocmimg.report.page import Run
     from rocmimg.report.page.model import Cell
 
     builds = page.builds()
     plans = {one.expected.cell: one.plan for one in subjects if one.plan}
-    bases = {cell: plan.base for cell, plan in plans.items()}
+    bases = {cell: base_of(plan) for cell, plan in plans.items()}
     layers = layers_of(engine, {one.id: (one.image_id, bases.get(one.id, "")) for one in results if one.image_id})
     cells = []
     for result in results:

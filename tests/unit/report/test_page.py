@@ -16,6 +16,7 @@ from rocmimg.report.page.graph import essential
 from rocmimg.report.page.model import Build, Cell, Decision, Name, Stage
 from rocmimg.report.page.records import build_of, layers_of
 from rocmimg.report.page.sizes import layer_rows, package_rows
+from rocmimg.report.page.troubles import missing
 from rocmimg.report.page.verdict import verdict
 from rocmimg.report.page.words import duration, human
 from sample_runs import EVIL, STAGES, checked, run_of
@@ -104,6 +105,13 @@ def test_without_what_draws_there_is_a_page_and_it_says_so(tmp_path, monkeypatch
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert 'class="chart"' not in text
     assert "rocmimg[html]" in text
+
+
+def test_tiers_that_nobody_asked_for_are_not_proven(tmp_path):
+    run = Run(head=run_of("test", 1).head, cells=(Cell(id="c", checks=_result("aot", "gpu")),))
+    assert [(one.reason, one.checks, one.cells) for one in missing(run)] == [
+        ("nobody asked for it", (("all of aot", ()), ("all of gpu", ())), ("c",))
+    ]
 
 
 def test_a_picture_that_cannot_be_drawn_costs_itself():

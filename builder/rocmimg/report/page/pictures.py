@@ -83,8 +83,10 @@ def pictures_of_cell(
         drawn = svg.draw(times.timeline(steps), f"Build of {cell.id} over time", said, f"{name}.time")
         found.append(Picture(title="Build over time", svg=drawn, caption=said))
     if any(layer.size for layer in cell.layers):
-        own = sum(layer.size for layer in cell.layers if not layer.base)
-        said = f"{human(sum(layer.size for layer in cell.layers))} in all, {human(own)} on top of the base."
+        said = f"{human(sum(layer.size for layer in cell.layers))} in all."
+        if any(layer.base for layer in cell.layers):
+            own = sum(layer.size for layer in cell.layers if not layer.base)
+            said = f"{said[:-1]}, {human(own)} on top of the base."
         drawn = svg.draw(sizes.layers(cell.layers, scale["layers"]), f"Layers of {cell.id}", said, f"{name}.layers")
         found.append(Picture(title="Layers", svg=drawn, caption=said))
     if cell.checks and cell.checks.coverage.get("packages"):

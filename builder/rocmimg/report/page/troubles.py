@@ -109,14 +109,16 @@ def missing(run: Run) -> list[Missing]:
             )
             for proof, where in by_proof.items()
         ]
-    for tier in TIERS:
-        unasked = [one.id for one in results if one.checks and not one.tier(tier)]
-        if unasked:
-            found.append(
-                Missing(
-                    reason="nobody asked for this tier", checks=((f"every check of {tier}", ()),), cells=tuple(unasked)
-                )
-            )
+    unasked: dict[tuple[str, ...], list[str]] = {}
+    for one in results:
+        if one.checks and (tiers := tuple(tier for tier in TIERS if not one.tier(tier))):
+            unasked.setdefault(tiers, []).append(one.id)
+    found += [
+        Missing(
+            reason="nobody asked for it", checks=tuple((f"all of {tier}", ()) for tier in tiers), cells=tuple(cells)
+        )
+        for tiers, cells in unasked.items()
+    ]
     reasons: dict[str, list[str]] = {}
     for cell in run.cells:
         if cell.build and cell.build.status == "cancelled":
