@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def bake_file(images: Iterable[ImagePlan], *, cache: str = "") -> dict[str, Any]
             target["cache-to"] = [{"type": "registry", "ref": reference, "mode": "max"}]
         targets[target_name(image.id)] = target
     return {"group": {"default": {"targets": list(targets)}}, "target": targets}
+
+
+def bake_command(images: Iterable[ImagePlan], folder: Path) -> str:
+    """What builds them all. bake asks at the terminal before it gives a build the machine's network, and fails without
+    one, unless it is told beforehand."""
+    host = any(image.cell.config.network.engine_mode == "host" for image in images)
+    return f"cd {shlex.quote(str(folder))} && docker buildx bake{' --allow network.host' if host else ''}"
 
 
 def target_name(cell_id: str) -> str:

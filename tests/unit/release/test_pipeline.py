@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ import yaml
 from rocmimg.errors import ConfigError
 from rocmimg.matrix import Matrix
 from rocmimg.plan import Plan, make_plan
-from rocmimg.release.bake import bake_file
+from rocmimg.release.bake import bake_command, bake_file
 from rocmimg.release.pipeline import FORMS, Pipeline, make_pipeline, write
 
 MATRIX = """
@@ -136,7 +139,78 @@ def test_rocmimg_comes_from_where_it_can_be_had(plan: Plan, place: str) -> None:
     assert f"pip install --quiet {place}" in make_pipeline(plan, CELLS, source=place).install
 
 
-@pytest.mark.parametrize("place", ["rocmimg", "rocmimg==1.0", "git+https://host/x.git", "--index-url=x", "a b.txt"])
+@pytest.mark.parametrize("place", ["image:reg.example:5000/tools/rocmimg:v1", f"image:ghcr.io/x@sha256:{'b' * 64}"])
+@pytest.mark.parametrize("form", FORMS)
+def test_rocmimg_can_come_from_an_image(plan: Plan, place: str, form: str) -> None:
+    pipeline = make_pipeline(plan, CELLS, source=place)
+    assert f"docker pull --quiet {place.removeprefix('image:')}\n" in pipeline.install
+    assert "pip install" not in write(pipeline, form)
+    subprocess.run(["sh", "-n"], input=pipeline.install, text=True, check=True)
+
+
+def test_the_program_for_an_image_hands_over_engine_folder_and_variables(plan: Plan, tmp_path: Path) -> None:
+    """With a `docker` that writes down how it was called."""
+    script = make_pipeline(plan, CELLS, source="image:reg.example/rocmimg:v1").install
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/called\n")
+    docker.chmod(0o755)
+    env = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "DOCKER_HOST": "unix:///run/x.sock"}
+    env |= {"ROCMIMG_VERSION": "v1; rm -rf /", "GITHUB_STEP_SUMMARY": "/runner/summary/1", "SECRET": "hidden"}
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, env=env, check=True)
+    subprocess.run([tmp_path / ".rocmimg-venv/bin/rocmimg", "list", "a b"], cwd=tmp_path, env=env, check=True)
+    called = (tmp_path / "called").read_text().splitlines()
+    assert called[-3:] == ["reg.example/rocmimg:v1", "list", "a b"]
+    options = called[:-3]
+    given = {options[at + 1] for at, word in enumerate(options) if word == "--env"}
+    assert {"ROCMIMG_VERSION", "ROCMIMG_CACHE", "GITHUB_STEP_SUMMARY"} <= given
+    assert not any("SECRET" in one or "rm -rf" in one for one in given)
+    mounted = {options[at + 1] for at, word in enumerate(options) if word == "--volume"}
+    assert {f"{tmp_path}:{tmp_path}", "/run/x.sock:/var/run/docker.sock", "/runner/summary:/runner/summary"} <= mounted
+
+
+SIGNED = MATRIX.replace(
+    "release: {required_tiers: [image]}", "release: {required_tiers: [image], signers: {ci: ci.pub}}"
+)
+
+
+def test_what_signs_gets_the_key_and_nothing_else(load_matrix: Callable[..., Matrix], plan: Plan) -> None:
+    signed = make_pipeline(make_plan(load_matrix(SIGNED), CELLS), CELLS, source=".")
+    secret = "secrets.ROCMIMG_SIGNING_KEY"
+    steps = [step for job in written(signed, "github")["jobs"].values() for step in job["steps"]]
+    with_key = {step["run"].split(" --")[0] for step in steps if secret in json.dumps(step)}
+    assert with_key == {"rocmimg push", "rocmimg promote"}
+    jobs = written(signed, "gitlab")
+    assert "ROCMIMG_SIGNING_KEY" in json.dumps(jobs["promote"])
+    assert "ROCMIMG_SIGNING_KEY" not in json.dumps(jobs["check"])
+    by_key = {step["key"]: step["command"] for step in written(signed, "buildkite")["steps"]}
+    assert "$${ROCMIMG_SIGNING_KEY:-}" in by_key["promote"]
+    assert "ROCMIMG_SIGNING_KEY" not in by_key["check"]
+    unsigned = make_pipeline(plan, CELLS, source=".")
+    assert not any("SIGNING_KEY" in write(unsigned, form).replace("SIGNING\\)", "") for form in FORMS)
+
+
+def test_the_printed_bake_command_allows_what_the_file_asks_for(load_matrix: Callable[..., Matrix], plan: Plan) -> None:
+    assert (
+        bake_command(plan.images, Path("build/b ake")) == "cd 'build/b ake' && docker buildx bake --allow network.host"
+    )
+    without = make_plan(load_matrix(MATRIX.replace("network: {engine_mode: host}", "")), CELLS)
+    assert bake_command(without.images, Path("bake")) == "cd bake && docker buildx bake"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "image:rocmimg",
+        "image:a b:1",
+        "image:x:1;y",
+        "rocmimg",
+        "rocmimg==1.0",
+        "git+https://host/x.git",
+        "--index-url=x",
+        "a b.txt",
+    ],
+)
 def test_rocmimg_comes_from_no_package_of_that_name(plan: Plan, place: str) -> None:
     with pytest.raises(ConfigError, match="--rocmimg"):
         make_pipeline(plan, CELLS, source=place)

@@ -26,12 +26,12 @@ def command(
     cache: str,
 ) -> None:
     """Write docker-bake.json and its contexts: the same images for `docker buildx bake` with any builder."""
-    from rocmimg.release.bake import write_bake
+    from rocmimg.release.bake import bake_command, write_bake
 
     selected = choice.load()
     plan = selected.plan()
     path = write_bake(plan.images, output, cache=cache)
-    click.echo(f"{path}\nrun: cd {path.parent} && docker buildx bake")
+    click.echo(f"{path}\nrun: {bake_command(plan.images, path.parent)}")
     for image in plan.images:
         if image.rootfs and not image.rootfs.archive.exists():
             click.echo(f"note: {image.id} needs a root file system that `rocmimg build {image.id}` makes", err=True)

@@ -17,7 +17,8 @@ from rocmimg.cli.options import Choice, release_options
     "source",
     metavar="PLACE",
     required=True,
-    help="Where a job gets rocmimg: a wheel or folder of your repository (tools/rocmimg.whl), or git+https://...@COMMIT.",
+    help="Where a job gets rocmimg: a wheel or folder of your repository (tools/rocmimg.whl), git+https://...@COMMIT, "
+    "or image:REFERENCE, which has the program.",
 )
 @click.option("--nightly", metavar="CRON", default="", help="Also on this schedule, under tags with the date.")
 @click.option(

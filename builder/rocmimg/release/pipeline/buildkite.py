@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rocmimg.release.pipeline.model import REPORTS, VENV, Pipeline, login, logout
+from rocmimg.release.pipeline.install import VENV
+from rocmimg.release.pipeline.model import REPORTS, SIGN, Pipeline, login, logout
 
 _PUBLISH: Final = "build.tag != null"
 _SCHEDULED: Final = "build.source == 'schedule'"
@@ -28,8 +29,10 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
     publish = f"{_PUBLISH} || {_SCHEDULED}" if pipeline.nightly else _PUBLISH
     setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"'
 
+    for_publish = [_SET_VERSION, *([SIGN] if pipeline.signed else [])]
+
     def step(label: str, key: str, runner: Sequence[str], commands: Sequence[str], **more: Any) -> dict[str, Any]:
-        script = [command.replace("$", "$$") for command in (setup, *([_SET_VERSION] if more else []), *commands)]
+        script = [command.replace("$", "$$") for command in (setup, *(for_publish if more else []), *commands)]
         return {
             "label": label,
             "key": key,

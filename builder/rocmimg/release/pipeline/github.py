@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from rocmimg.release.pipeline.model import CACHE, REPORTS, TEST_REPORTS, VENV, Build, Pipeline, Test, login, logout
+from rocmimg.release.pipeline.install import VENV
+from rocmimg.release.pipeline.model import (
+    CACHE,
+    REPORTS,
+    SIGNING_KEY,
+    TEST_REPORTS,
+    Build,
+    Pipeline,
+    Test,
+    login,
+    logout,
+)
 
 # By commit: a tag of an action can be moved.
 CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
@@ -140,6 +151,14 @@ def _nightly(pipeline: Pipeline) -> list[dict[str, Any]]:
     return [_NIGHTLY] if pipeline.nightly else []
 
 
+def _signed(pipeline: Pipeline) -> dict[str, Any]:
+    """The environment of a step that signs."""
+    if not pipeline.signed:
+        return {}
+    secret = f"${{{{ secrets.{SIGNING_KEY} }}}}"
+    return {"env": {SIGNING_KEY: "env:SIGNING_KEY_PEM", "SIGNING_KEY_PEM": secret}}
+
+
 def _build(pipeline: Pipeline, level: tuple[Build, ...], needs: list[str]) -> dict[str, Any]:
     with_bases = any(build.bases for build in level)
     rows = [
@@ -155,7 +174,8 @@ def _build(pipeline: Pipeline, level: tuple[Build, ...], needs: list[str]) -> di
     steps = [
         {"name": "Build", "run": f"rocmimg build --locked {cells}"},
         {"name": "Check", "run": f"rocmimg test --locked {_REPORTS} ${{{{ matrix.cell }}}}"},
-        {"name": "Push the candidate", "run": "rocmimg push --locked --candidate ${{ matrix.cell }}"},
+        {"name": "Push the candidate", "run": "rocmimg push --locked --candidate ${{ matrix.cell }}"}
+        | _signed(pipeline),
     ]
     if with_bases:
         steps.insert(0, {"name": "Bring the base", "run": "rocmimg pull --locked ${{ matrix.bases }}"})
@@ -172,6 +192,7 @@ def _test(pipeline: Pipeline, tests: tuple[Test, ...], needs: list[str]) -> dict
             "name": "Attach the results",
             "if": "!cancelled() && steps.pull.outcome == 'success'",
             "run": "rocmimg push --locked --results ${{ matrix.cell }}",
+            **_signed(pipeline),
         },
     ]
     name = "Test ${{ matrix.cell }} on ${{ matrix.arch }}"
@@ -224,7 +245,7 @@ def _promote(pipeline: Pipeline, needs: list[str]) -> dict[str, Any]:
             *_setup(pipeline),
             *_logins(pipeline),
             *_nightly(pipeline),
-            *({"name": "Promote", "run": command} for command in pipeline.promote),
+            *({"name": "Promote", "run": command, **_signed(pipeline)} for command in pipeline.promote),
             *([retention] if pipeline.nightly else []),
             {
                 "name": "Summary",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rocmimg.release.pipeline.model import CACHE, REPORTS, VENV, Pipeline, login, logout
+from rocmimg.release.pipeline.install import VENV
+from rocmimg.release.pipeline.model import CACHE, REPORTS, SIGN, Pipeline, login, logout
 
 _TAG: Final = {"if": "$CI_COMMIT_TAG"}
 _NIGHTLY: Final = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
@@ -31,7 +32,7 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         },
     }
     publish = {
-        "before_script": [setup, _SET_VERSION, *map(login, pipeline.hosts)],
+        "before_script": [setup, _SET_VERSION, *([SIGN] if pipeline.signed else []), *map(login, pipeline.hosts)],
         "after_script": list(map(logout, pipeline.hosts)),
         "rules": [_TAG, *([_NIGHTLY] if pipeline.nightly else [])],
     }

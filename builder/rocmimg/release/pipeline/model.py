@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,24 +12,16 @@ from rocmimg.plan import Plan
 from rocmimg.registry import parse
 from rocmimg.registry.reference import HUB
 from rocmimg.release.candidates import public_reference
+from rocmimg.release.pipeline.install import install
 
-VENV: Final = ".rocmimg-venv"
 REPORTS: Final = ("build/junit.xml", "build/test.html", "build/report.json", "build/logs", "build/results")
 TEST_REPORTS: Final = "--junit build/junit.xml --html build/test.html"
 CACHE: Final = ".cache/rocmimg"
 """Clones that the contract reads, kept from one run to the next."""
-_VENV: Final = f"""\
-if python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-  python3 -m venv {VENV}
-elif python3 -m venv .rocmimg-uv 2>/dev/null; then
-  .rocmimg-uv/bin/pip install --quiet uv  # brings a Python where the machine's own is older than 3.11
-  .rocmimg-uv/bin/uv venv --quiet --seed --python 3.12 {VENV}
-else
-  echo "rocmimg needs python3 with venv; on Debian and Ubuntu: apt-get install python3-venv" >&2
-  exit 1
-fi
-{VENV}/bin/pip install --quiet {{source}}
-"""
+SIGNING_KEY: Final = "ROCMIMG_SIGNING_KEY"
+"""The secret, a private key in PEM form."""
+SIGN: Final = f'export SIGNING_KEY_PEM="${{{SIGNING_KEY}:-}}" {SIGNING_KEY}=env:SIGNING_KEY_PEM'
+"""For the shell of a CI that gives the secret its own name in the environment."""
 
 
 def login(host: str) -> str:
@@ -43,22 +33,6 @@ def login(host: str) -> str:
 def logout(host: str) -> str:
     """Forget what :func:`login` stored."""
     return "docker logout" if host == HUB else f"docker logout {host}"
-
-
-def source_of(text: str) -> str:
-    """Where a job gets rocmimg from, as a word for the shell.
-
-    Raises:
-        ConfigError: it is neither a wheel or folder in the repository nor a git reference.
-    """
-    if re.fullmatch(r"git\+(https|ssh)://[^\s@]+(@[^\s@]+)?@[^\s@]+", text) or text.endswith(".whl"):
-        return shlex.quote(text)
-    if text in (".", "..") or text.startswith(("./", "../")):
-        return shlex.quote(text)
-    raise ConfigError(
-        f"--rocmimg {text}: a job cannot get rocmimg from there",
-        next_step="name a wheel (tools/rocmimg.whl) or folder (./tools/rocmimg) of your repository, or git+https://...@COMMIT",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +86,10 @@ class Pipeline:
     targets: tuple[str, ...]
     hosts: tuple[str, ...]
     """Registries that jobs log in to."""
-    source: str
-    """A word for the shell: what pip installs rocmimg from."""
+    install: str
+    """A script for any shell: rocmimg, whatever Python the machine has."""
+    signed: bool
+    """Whether what is pushed and promoted has to be signed."""
     nightly: str
     """A cron line; empty for none."""
     runner: tuple[str, ...]
@@ -132,11 +108,6 @@ class Pipeline:
     def selection(self) -> str:
         """The targets as options."""
         return " ".join(f"--target {target}" for target in self.targets)
-
-    @property
-    def install(self) -> str:
-        """A script for any shell: a virtual environment with rocmimg, whatever Python the machine has."""
-        return _VENV.format(source=self.source)
 
     @property
     def promote(self) -> tuple[str, ...]:
@@ -172,7 +143,8 @@ def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, source: str, nightly: 
         ),
         targets=tuple(dict.fromkeys(image.cell.target for image in wanted)),
         hosts=tuple(sorted({parse(str(public_reference(image))).host for image in plan.images})),
-        source=source_of(source),
+        install=install(source),
+        signed=any(image.cell.config.release.signers for image in plan.images),
         nightly=nightly,
         runner=_labels(wanted[0].cell, "check", wanted[0].cell.arch),
     )
