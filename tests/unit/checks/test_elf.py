@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from rocmimg.checks.probe.elf import Elf, NotElf, describe
 from rocmimg.checks.probe.source import Source
 
+# A package that is being installed meanwhile has names of its own until it is whole.
 LIBRARIES = sorted(
-    {path.resolve() for path in Path("/usr/lib").glob("**/lib[cmsz]*.so.*")}
+    {path.resolve() for path in Path("/usr/lib").glob("**/lib[cmsz]*.so.*") if "dpkg-" not in path.suffix}
     | {path.resolve() for path in Path(sysconfig.get_path("platstdlib")).glob("lib-dynload/_*.so")}
 )[:60]
 
