@@ -1,7 +1,7 @@
 # make demo   build and check the lab images with a real HIP compiler: no GPU, no registry
 # make test   everything that must pass
 .DEFAULT_GOAL := help
-.PHONY: help setup venv demo test test-engines test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real pictures
+.PHONY: help setup venv demo test test-engines test-packages test-tools test-newest test-lowest lock-tools static workflows docs unit integration trace corpus bench build clean parity real pictures ten-minutes
 
 # Images for CI often set it: each process would then compile this project's modules, and pytest its tests, again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -97,6 +97,10 @@ real: setup
 	@$(BIN)/rocmimg build --file examples/lab/images.yaml --target lab-base
 	@$(BIN)/rocmimg build --file tests/real/images.yaml --no-contract
 	@$(BIN)/python tests/real/run.py $(MIRRORS) $(REAL)
+
+# ten-minutes: docs/ten-minutes.md as it stands, with the wheel alone, to a registry on loopback and back
+ten-minutes: setup test-tools
+	ROCMIMG_TEN_MINUTES=1 $(PYTEST) -q tests/integration/package/test_ten_minutes.py
 
 # bench: speed, as ratios against a peer in the same run; a part that misses something says so and the others go on
 bench: setup
