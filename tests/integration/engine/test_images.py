@@ -4,6 +4,7 @@ import pytest
 
 from rocmimg.engine import BuildRequest
 from rocmimg.engine.client import Engine
+from rocmimg.engine.layers import dead
 from rocmimg.errors import EngineError
 
 TAG = "rocmimg-engine-test:image"
@@ -80,3 +81,15 @@ def test_an_unknown_image_is_none_and_its_removal_nothing(engine: Engine) -> Non
     engine.remove("rocmimg-engine-test:never-was")
     with pytest.raises(EngineError, match="never-was"):
         engine.history("rocmimg-engine-test:never-was")
+
+
+def test_the_layers_tell_what_a_later_one_hides(engine: Engine, base: str) -> None:
+    tag = "rocmimg-engine-test:hidden"
+    text = f"FROM {base}\nRUN head -c 5000 /dev/zero >/one; head -c 300 /dev/zero >/kept\nRUN rm /one\n"
+    engine.build(BuildRequest(dockerfile=text, tags=(tag,)), lambda _: None)
+    try:
+        (found,) = dead(engine.layers(tag))
+    finally:
+        engine.remove(tag, force=True)
+    assert found.bytes == 5000
+    assert "5000" in found.created_by
