@@ -42,8 +42,8 @@ class Sources:
     """Those that are not there included."""
     folders: Sequence[str] = ()
     """With all files below them."""
-    local: Sequence[tuple[str, str, str]] = ()
-    """Local sources of components: the folder, where it lies in the build context, and its digest."""
+    local: Sequence[tuple[str, str, str, str]] = ()
+    """Local sources of components: the folder, where it lies in the build context, what verbs write, its digest."""
 
     @classmethod
     def of(cls, matrix: Matrix, lock: Path, plan: Plan | None = None) -> Sources | None:
@@ -105,7 +105,7 @@ class Memory:
                 old.unlink(missing_ok=True)
 
 
-def _local(matrix: Matrix, plan: Plan) -> Iterator[tuple[str, str, str]]:
+def _local(matrix: Matrix, plan: Plan) -> Iterator[tuple[str, str, str, str]]:
     from rocmimg.render.dockerfile import source_folder
 
     for image in plan.images:
@@ -113,17 +113,18 @@ def _local(matrix: Matrix, plan: Plan) -> Iterator[tuple[str, str, str]]:
         for component in image.cell.components:
             if component.local:
                 prefix = str(source_folder(image.cell, component))
-                yield str(matrix.folder / component.local), prefix, digests[component.name]
+                output = str(matrix.folder / "build")
+                yield str(matrix.folder / component.local), prefix, output, digests[component.name]
 
 
-def _unchanged(local: Sequence[tuple[str, str, str]]) -> bool:
+def _unchanged(local: Sequence[tuple[str, str, str, str]]) -> bool:
     if not local:
         return True
     from rocmimg.plan.sources import digest, local_files
 
     return all(
-        digest(local_files(Path(folder), prefix, Position(folder))) == known
-        for folder, prefix, known in dict.fromkeys(map(tuple, local))
+        digest(local_files(Path(folder), prefix, Position(folder), output=Path(output))) == known
+        for folder, prefix, output, known in dict.fromkeys(map(tuple, local))
     )
 
 

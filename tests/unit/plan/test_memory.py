@@ -99,6 +99,16 @@ def test_what_the_build_does_not_see_changes_nothing(project):
     assert recalled()
 
 
+def test_what_verbs_write_into_a_source_changes_nothing(project):
+    _written(project, {"images.yaml": MATRIX.replace("local:src", "local:."), "build/report.json": "1"})
+    keep()
+    assert recalled()
+    _written(project, {"build/report.json": "2"})
+    assert recalled()
+    _written(project, {"src/code.py": "x = 2\n"})
+    assert recalled() is None
+
+
 def test_another_question_has_another_answer(project, monkeypatch):
     keep({"sets": ["version=v1"]})
     assert recalled() is None
