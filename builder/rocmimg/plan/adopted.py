@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from rocmimg.engine.context import ContextFile
@@ -34,6 +35,9 @@ def adopted_image(matrix: Matrix, cell: Cell, labels: Mapping[str, str]) -> Imag
     chosen = [parsed.stages[number] for number in parsed.needed(own.stage or None)]
     inputs = [Input(kind="head", stage=chosen[0].name, sha256=_sha256(_instructions(parsed.head)))]
     inputs += [Input(kind="stage", name=one.name, stage=one.name, sha256=_sha256(one.text)) for one in stages]
+    says = [cell.id, cell.config.version, cell.config.description, dict(cell.config.labels)]
+    said = json.dumps(says, sort_keys=True)  # in labels: another version is another image
+    inputs.append(Input(kind="manifest", stage=chosen[-1].name, sha256=_sha256(said)))
     for name, value in arguments.items():
         users = [stage.name for stage in chosen if name in stage.arguments]
         if users or name in parsed.arguments:

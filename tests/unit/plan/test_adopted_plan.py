@@ -153,3 +153,7 @@ def test_what_a_build_writes_is_no_reason_for_the_next(mine, tmp_path):
     assert changed(before, mine()) == []
     (tmp_path / "build/mine.whl").write_text("x")
     assert changed(before, mine()) == ["context ."]
+
+
+def test_another_version_is_another_image(mine):
+    assert changed(mine(), mine("version=v2")) == ["manifest"]
