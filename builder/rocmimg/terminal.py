@@ -24,11 +24,11 @@ _USER_OF_URL: Final = re.compile(r"://([^\s/?#\"<>]+)@")
 _FILLED_IN_LATER: Final = re.compile(r"(?:\$\w+|\$?\{\w+\}|\*+)*")
 
 
-def without_secrets(text: str) -> str:
-    """``text`` with the users and passwords of its URLs blanked."""
+def without_secrets(text: str, instead: str = "***@") -> str:
+    """``text`` with ``instead`` in the place of the users and passwords of its URLs."""
     if "@" not in text:
         return text
-    return _USER_OF_URL.sub(lambda found: "://***@" if _is_secret(found) else found[0], text)
+    return _USER_OF_URL.sub(lambda found: f"://{instead}" if _is_secret(found) else found[0], text)
 
 
 def holds_secrets(text: str) -> bool:

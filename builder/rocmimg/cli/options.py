@@ -293,6 +293,18 @@ def _with_lock(matrix: Matrix, chosen: list[str], notes: list[str]) -> Matrix:
     return matrix
 
 
+def say_left_out(images: Iterable[ImagePlan]) -> None:
+    """Tell which written contexts lack passwords."""
+    from rocmimg.plan.export import has_passwords
+
+    if names := [image.id for image in images if has_passwords(image)]:
+        click.echo(
+            f"note: the passwords of `network` are left out of the contexts of {', '.join(names)}; add them to "
+            ".rocmimg/network/env where these are built",
+            err=True,
+        )
+
+
 def say(unwritten: Unwritten) -> None:
     """Tell what could not be written."""
     for note in unwritten.notes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import Choice, selection_options
+from rocmimg.cli.options import Choice, say_left_out, selection_options
 from rocmimg.errors import ConfigError
 
 
@@ -45,3 +45,4 @@ def command(
         return
     for path in write_contexts(selected.images(), output, caches=caches):
         click.echo(path)
+    say_left_out(selected.images())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import ConfigError
 from rocmimg.plan.model import OWN_NAME, ImagePlan
+from rocmimg.render.network import FOLDER
+from rocmimg.terminal import holds_secrets, without_secrets
 
 
 def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = False) -> Iterator[Path]:
@@ -16,6 +19,7 @@ def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = 
 
     ``caches`` says whether the steps mount their caches, as in a build here.
 
+    Passwords of the network settings are not written: such a folder is copied, archived and committed.
     A rootfs that was not made yet is left out: ``rocmimg build`` makes it. What another pipeline builds has no folder.
 
     Raises:
@@ -34,10 +38,22 @@ def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = 
         place.mkdir(parents=True)
         text, context = image.build_files(caches=caches)
         for file in context:
-            _write(file, place / file.path)
+            _write(_public(file), place / file.path)
         dockerfile = place / image.dockerfile_name
         dockerfile.write_text(text, encoding="utf-8")
         yield dockerfile
+
+
+def has_passwords(image: ImagePlan) -> bool:
+    """Whether the network settings of an image hold some, which no written context does."""
+    return any(_public(file) is not file for file in image.context)
+
+
+def _public(file: ContextFile) -> ContextFile:
+    if not file.path.startswith(f"{FOLDER}/") or not isinstance(file.data, bytes):
+        return file
+    text = file.data.decode()
+    return replace(file, data=without_secrets(text, "").encode()) if holds_secrets(text) else file
 
 
 def _is_ours(place: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,7 @@ class Trust:
             )
 
 
+_LONGEST_NAME: Final = 40
 NOBODY: Final = Trust({})
 
 
@@ -107,21 +109,37 @@ def signing_key(trust: Trust = NOBODY) -> Signer | None:
     scheme, _, rest = given.partition(":")
     try:
         if scheme in ("file", "env"):
-            pem = Path(rest).read_bytes() if scheme == "file" else os.environ[rest].encode()
+            pem = _of_file(rest) if scheme == "file" else _of_environment(rest)
             return CryptoSigner(load_pem_private_key(pem, None))
         name, equals, uri = given.partition("=")
         if not equals or name not in trust.keys:
             raise ValueError(f"write NAME=URI with a NAME of release.signers ({', '.join(trust.keys) or 'none'})")
         return Signer.from_priv_key_uri(uri, trust.keys[name])
     except Exception as error:  # every KMS has errors of its own
-        reason = (
-            f"there is no variable {rest}" if isinstance(error, KeyError) else f"{str(error) or type(error).__name__}"
-        )
         raise SigningError(
             f"the key that {KEY_VARIABLE} names cannot be used",
-            why=f"{scheme}: {reason}" if scheme != "env" else reason,
+            why=f"{_without_key(scheme)}: {str(error) or type(error).__name__}",
             next_step="`rocmimg key FILE` makes a pair; write file:FILE.key",
         ) from error
+
+
+def _of_file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        shown = "" if "PRIVATE KEY" in name or "\n" in name else f"{name}: "
+        raise ValueError(f"{shown}{error.strerror}") from None
+
+
+def _of_environment(name: str) -> bytes:
+    if name not in os.environ:
+        raise ValueError(f"there is no variable {_without_key(name)}")
+    return os.environ[name].encode()
+
+
+def _without_key(name: str) -> str:
+    """A name as it may be shown: somebody may have put the key itself in its place."""
+    return name if len(name) <= _LONGEST_NAME and not re.search(r"[\s/+]|PRIVATE KEY", name) else "(not shown)"
 
 
 def make_key(path: Path) -> tuple[Path, Path]:

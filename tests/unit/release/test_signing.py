@@ -162,3 +162,14 @@ def test_a_public_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in ("bad.pub", "missing.pub"):
         with pytest.raises(ConfigError, match=f"public key of ci cannot be read.*{path}"):
             Trust.load({"ci": path}, tmp_path)
+
+
+@pytest.mark.parametrize("form", ["{pem}", "env:{pem}", "file:{pem}", "env:{line}", "{line}", "ci={pem}"])
+def test_a_key_in_the_place_of_its_name_is_not_shown(keys, monkeypatch, form):
+    pem = (keys / "ci.key").read_text()
+    line = "".join(pem.splitlines()[1:-1])
+    monkeypatch.setenv(KEY_VARIABLE, form.format(pem=pem, line=line))
+    with pytest.raises(SigningError) as caught:
+        signing_key()
+    assert line not in str(caught.value)
+    assert line[8:24] not in str(caught.value)

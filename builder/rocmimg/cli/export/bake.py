@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rocmimg.cli.options import Choice, selection_options
+from rocmimg.cli.options import Choice, say_left_out, selection_options
 
 
 @click.command()
@@ -32,6 +32,7 @@ def command(
     plan = selected.plan()
     path = write_bake(plan.images, output, cache=cache)
     click.echo(f"{path}\nrun: {bake_command(plan.images, path.parent)}")
+    say_left_out(plan.images)
     for image in plan.images:
         if image.rootfs and not image.rootfs.archive.exists():
             click.echo(f"note: {image.id} needs a root file system that `rocmimg build {image.id}` makes", err=True)
