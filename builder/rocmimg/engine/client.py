@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 import requests
 from docker.errors import DockerException, ImageNotFound, NotFound
 
+from rocmimg.engine import caches
 from rocmimg.engine.api import Api, explained, message_of
 from rocmimg.engine.build import Builds
 from rocmimg.engine.container import Containers
@@ -24,10 +25,11 @@ from rocmimg.engine.types import EngineInfo
 from rocmimg.errors import EngineError, RegistryError, RocmimgError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
 
+    from rocmimg.engine.caches import CacheMount
     from rocmimg.engine.container import Container
     from rocmimg.engine.endpoint import Endpoint
     from rocmimg.engine.events import Event
@@ -109,6 +111,14 @@ class Engine:
         """Every image that has a tag or stands alone, in one call."""
         with explained("the engine does not list its images"):
             return [listed(image, podman=self._api.podman) for image in self._api.client.images()]
+
+    def caches(self) -> list[CacheMount]:
+        """The caches that steps of builds have, those that were not used for longest first."""
+        return caches.listed(self._api)
+
+    def remove_caches(self, mounts: Iterable[CacheMount]) -> None:
+        """Remove caches that no build uses now."""
+        caches.remove(self._api, mounts)
 
     def image(self, ref: str) -> ImageDetail | None:
         """An image by tag, digest or id; None where the engine has none."""

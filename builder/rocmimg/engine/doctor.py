@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -115,6 +116,7 @@ def _engine(engine: Engine) -> Iterator[Finding]:
         next_step="put the engine's data on ext4 or xfs, so that it uses overlay2" if slow else "",
     )
     yield _disk(engine)
+    yield _caches(engine)
     build = _build(engine)
     yield build
     if build.status != "ok":
@@ -201,6 +203,20 @@ def _disk(engine: Engine) -> Finding:
         detail += f"; enough for the lab images, but a full ROCm image with its build wants {_MUCH_DISK_GB} GB"
         return Finding(id="disk", status="problem", detail=detail, next_step=advice)
     return Finding(id="disk", status="ok", detail=detail)
+
+
+def _caches(engine: Engine) -> Finding:
+    if engine.info.kind == "podman":
+        return Finding(id="caches", status="not run", detail="podman does not tell what its cache mounts take")
+    try:
+        found = engine.caches()
+    except EngineError as error:
+        return Finding(id="caches", status="not run", detail=str(error))
+    sizes = Counter[str]()
+    for one in found:
+        sizes[one.kind] += one.size
+    detail = ", ".join(f"{kind} {size / 1e6:.0f} MB" for kind, size in sizes.most_common() if size) or "empty"
+    return Finding(id="caches", status="ok", detail=f"{detail}; `rocmimg prune --local --caches SIZE` limits them")
 
 
 def _remote_devices(engine: Engine) -> tuple[Finding, ...]:

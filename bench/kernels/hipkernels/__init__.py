@@ -1,0 +1,1 @@
+"""Twenty HIP kernels as shared objects in lib/."""
