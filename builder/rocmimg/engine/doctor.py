@@ -79,7 +79,7 @@ def examine() -> Iterator[Finding]:
             next_step=error.next_step,
             exit_code=error.exit_code,
         )
-        for name in ("api", "storage", "disk", "build", "container", "network default", "network host"):
+        for name in ("api", "storage", "disk", "caches", "build", "container", "network default", "network host"):
             yield Finding(id=name, status="not run", detail="no engine")
     else:
         with engine:
