@@ -8,6 +8,7 @@ from typing import Self
 import pytest
 
 from rocmimg.engine import StepFailed, doctor
+from rocmimg.engine.caches import CacheMount
 from rocmimg.engine.reach import Reach
 from rocmimg.errors import EngineError
 
@@ -27,6 +28,10 @@ class Engine:
     @property
     def remote(self) -> bool:
         return not self.url.startswith("unix://")
+
+    def caches(self) -> list[CacheMount]:
+        sizes = {"git": 2_000_000, "apt": 7_000_000, "wheels": 0}
+        return [CacheMount(id=kind, kind=kind, size=size, used="", in_use=False) for kind, size in sizes.items()]
 
     def build(self, *_: object) -> None:
         if "build" in self.said:
@@ -71,6 +76,11 @@ def test_containers_that_cannot_start_end_with_the_engines_code(monkeypatch: pyt
 def test_no_network_in_any_mode_has_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch, network: str, code: int) -> None:
     said = found(Engine(run=EngineError("x")), monkeypatch, network)
     assert {said[f"network {mode}"].exit_code for mode in ("default", "host")} == {code}
+
+
+def test_the_caches_are_told_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = found(Engine(run=EngineError("x")), monkeypatch)["caches"]
+    assert (said.status, said.detail.partition(";")[0]) == ("ok", "apt 7 MB, git 2 MB")
 
 
 @pytest.mark.parametrize("url", ["tcp://10.0.0.1:2376", "ssh://user@host"])
