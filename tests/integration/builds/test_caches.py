@@ -77,7 +77,7 @@ def test_what_the_caches_take_is_told_and_limited(keeps, host_engine):
     if host_engine.info.kind == "podman":
         pytest.skip("podman does not tell what its cache mounts take")
     before = {one.id for one in host_engine.caches()}
-    assert keeps.run("build").returncode == 0
+    assert keeps.run("build", "--set", f"cache.namespace=limited-{MARK[-8:]}", "--force").returncode == 0
     mine = [one for one in host_engine.caches() if one.id not in before]
     assert sorted(one.kind for one in mine) == ["apt", "ccache", "git", "pip", "wheels"]
     host_engine.remove_caches(mine)
