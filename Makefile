@@ -98,7 +98,7 @@ real: setup
 	@$(BIN)/rocmimg build --file tests/real/images.yaml --no-contract
 	@$(BIN)/python tests/real/run.py $(MIRRORS) $(REAL)
 
-# ten-minutes: docs/ten-minutes.md as it stands, with the wheel alone, to a registry on loopback and back
+# ten-minutes: docs/ten-minutes.md, with the wheel alone, to a registry on loopback and back
 ten-minutes: setup test-tools
 	ROCMIMG_TEN_MINUTES=1 $(PYTEST) -q tests/integration/package/test_ten_minutes.py
 
