@@ -181,7 +181,8 @@ def test_two_machines_that_attach_at_once_both_stay(world: World, monkeypatch: p
         thread.join(30)
     found = records.check_results(ImageRecords(repository, manifest.digest))
     assert len({one.result.run for one in found}) == 2
-    assert all(one.after == frozenset() for one in found)  # neither has seen the other
+    # Each has a tag of its own before the list is written: the slower one may have seen the other, never both.
+    assert sum(bool(one.after) for one in found) <= 1
 
 
 # -- signatures
