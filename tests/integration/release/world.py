@@ -103,10 +103,12 @@ targets:
     def public(self) -> Repository:
         return Registries().repository(parse(f"{self.host}/{self.name}"))
 
-    def names(self) -> dict[str, str | None]:
+    def names(self) -> dict[str, str]:
         """Public names and their digests."""
         repo = self.public
-        return {t: repo.digest(t) for t in repo.tags() if not t.startswith(("candidate-", "sha256-", PREFIX))}
+        names = {t: repo.digest(t) for t in repo.tags() if not t.startswith(("candidate-", "sha256-", PREFIX))}
+        # The registry may go on listing a tag that one client set while another deleted what it names.
+        return {name: digest for name, digest in names.items() if digest}
 
     def released(self) -> set[str]:
         """Versions that the aliases name, found by the immutable tags."""
