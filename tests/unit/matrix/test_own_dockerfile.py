@@ -36,7 +36,7 @@ MATRIX = """
             GPU_ARCH: "{archs}"
             AITER_REF: "{aiter.ref}"
         contents:
-          aiter: {repo: https://example.org/aiter, ref: v1, checkout: /work/aiter}
+          aiter: {repo: https://example.org/aiter, ref: v1, checkout: /src/aiter}
           app: {repo: https://example.org/app, ref: "{version}", framework: true}
         per_arch:
           both: {dockerfile: {args: {BASE: "rocm/pytorch:{version}"}}}
@@ -71,7 +71,7 @@ def test_its_contents_are_components_that_nobody_builds(mine):
     first, app = mine("version=v7").cell("mine-gfx942").components
     assert first.git == Git(repo="https://example.org/aiter", ref="v1")
     assert (app.git.ref, app.recipe.framework, first.recipe.framework) == ("v7", True, False)
-    assert mine().cell("mine-gfx942").checkout(first) == "/work/aiter"
+    assert mine().cell("mine-gfx942").checkout(first) == "/src/aiter"
     assert mine().cell("mine-gfx942").checkout(app) == ""
 
 
