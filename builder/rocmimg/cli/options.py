@@ -31,6 +31,20 @@ def _remember_locked(ctx: click.Context, _: click.Parameter, value: bool) -> Non
     ctx.meta[LOCKED] = value
 
 
+def file_option(text: str) -> Callable[[Any], Any]:
+    """``--file``: where the matrix is; ``text`` is the help."""
+    return click.option(
+        "--file",
+        "-f",
+        "file",
+        default="images.yaml",
+        show_default=True,
+        envvar="ROCMIMG_FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=text,
+    )
+
+
 def _with_environment(_ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     try:
         words = shlex.split(os.environ.get("ROCMIMG_SET", ""))
@@ -60,16 +74,7 @@ _MATRIX: Final = (
         help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
         "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
     ),
-    click.option(
-        "--file",
-        "-f",
-        "file",
-        default="images.yaml",
-        show_default=True,
-        envvar="ROCMIMG_FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="The matrix.",
-    ),
+    file_option("The matrix."),
 )
 _CELLS: Final = (
     click.option("--variant", "variants", multiple=True, shell_complete=complete.variants, help="Only these variants."),

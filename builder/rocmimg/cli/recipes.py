@@ -7,21 +7,13 @@ from pathlib import Path
 
 import click
 
+from rocmimg.cli.options import file_option
 from rocmimg.errors import ConfigError, did_you_mean
 
 
 @click.command()
 @click.argument("name", default="")
-@click.option(
-    "--file",
-    "-f",
-    "file",
-    default="images.yaml",
-    show_default=True,
-    envvar="ROCMIMG_FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The matrix whose own recipes come first; none is needed.",
-)
+@file_option("The matrix whose own recipes come first; none is needed.")
 @click.option("--json", "as_json", is_flag=True, help="Objects: a recipe's file with all that it extends filled in.")
 def command(name: str, file: Path, as_json: bool) -> None:
     """List the recipes of components, or say what one of them takes: its options, sources and flags."""
