@@ -169,6 +169,8 @@ class ImageResult:
     """Path of the suite's own output."""
     reason: str = ""
     """Why there are no checks, where there are none."""
+    error_code: int = 0
+    """Exit code of the engine's or a disk's error that is the reason; 0 for any other."""
 
     @property
     def status(self) -> CellStatus:
@@ -254,10 +256,13 @@ def _known(kind: type[Any], record: Mapping[str, Any], sequences: Sequence[str] 
 
 
 def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:
-    """0; ChecksFailed's where a check failed; NotProven's where an image could not be judged at all, or, with
-    ``require_gpu``, where any check could not be run."""
+    """0; ChecksFailed's where a check failed; that of the engine or a disk that kept an image from being judged;
+    NotProven's where an image could not be judged for another reason, or, with ``require_gpu``, where any check could
+    not be run."""
     if any(result.failures for result in results):
         return ChecksFailed.exit_code
+    if code := max((result.error_code for result in results), default=0):
+        return code
     if any(not result.checks for result in results):
         return NotProven.exit_code
     if require_gpu and any(result.missing or result.unproven_archs for result in results):

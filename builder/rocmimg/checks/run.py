@@ -36,7 +36,7 @@ from rocmimg.checks.run_probe import exported, probe
 from rocmimg.checks.suites import command, own_folder, suite_digest
 from rocmimg.contract.probe import Names
 from rocmimg.engine import ContainerSpec
-from rocmimg.errors import EngineError, RocmimgError
+from rocmimg.errors import DiskFullError, EngineError, RocmimgError
 from rocmimg.files import LogFile, Unwritten
 from rocmimg.leftovers import scratch
 from rocmimg.paths import cache_dir, write_atomic
@@ -154,7 +154,8 @@ class Run:
         try:
             result = self._judge(subject, replace(blank, reason="", log=str(log.path)), log)
         except RocmimgError as error:
-            result = replace(blank, reason=str(error))
+            code = error.exit_code if isinstance(error, EngineError | DiskFullError) else 0
+            result = replace(blank, reason=str(error), error_code=code)
         except OSError as error:
             result = replace(blank, reason=f"a file of the run cannot be written or read: {error}")
             self._options.unwritten.note("a file of the run", error.filename or "", error)

@@ -7,15 +7,37 @@ import traceback
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jinja2
+from jinja2 import nodes
 from jinja2.bccache import Bucket
+from jinja2.compiler import CodeGenerator, Frame
 
 from rocmimg.errors import Position, TemplateError
 from rocmimg.matrix.recipe import builtin_templates
 from rocmimg.paths import cache_dir
 from rocmimg.render.quoting import FILTERS, QuotingContext, UnquotedValue, absolute, require_quoted
+
+_BLOCK_FILTERS: Final = frozenset({"trim", "one_line"})
+"""Those that take no quote away and add no text."""
+
+
+class _Compiler(CodeGenerator):
+    """Refuses what would reach the output past ``finalize``: the result of a filter block."""
+
+    def visit_FilterBlock(self, node: nodes.FilterBlock, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """Compile ``{% filter %}``."""
+        step: nodes.Expr | None = node.filter
+        while isinstance(step, nodes.Filter):
+            if step.name not in _BLOCK_FILTERS or step.args or step.kwargs or step.dyn_args or step.dyn_kwargs:
+                self.fail(
+                    f"a filter block with {step.name} may take quotes away; "
+                    f"{' and '.join(sorted(_BLOCK_FILTERS))}, without arguments, do not",
+                    node.lineno,
+                )
+            step = step.node
+        super().visit_FilterBlock(node, frame)
 
 
 def environment(folders: tuple[Path, ...]) -> jinja2.Environment:
@@ -41,6 +63,7 @@ def _environment(_places: tuple[Path, ...], folders: tuple[Path, ...]) -> jinja2
         extensions=["jinja2.ext.do"],
     )
     env.context_class = QuotingContext
+    env.code_generator_class = _Compiler
     env.filters.update(FILTERS)
     env.tests["absolute"] = absolute
     return env
@@ -53,7 +76,7 @@ def _bytecode_cache() -> jinja2.BytecodeCache | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    return _BytecodeCache(str(folder))
+    return _BytecodeCache(str(folder), "guarded_%s.cache")
 
 
 class _BytecodeCache(jinja2.FileSystemBytecodeCache):

@@ -39,7 +39,7 @@ printf "#!/bin/sh\nfor word; do [ ! -f \"\$word/config.json\" ] || sed -i s/1048
 chmod 755 "$state/runtime"
 export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 exec podman --root "$state/data" --runroot /run/containers --tmpdir /run/libpod --runtime "$state/runtime" \
-    --cgroup-manager cgroupfs system service --time 0 "unix://$state/engine.sock"
+    --cgroup-manager cgroupfs "$@" system service --time 0 "unix://$state/engine.sock"
 '
 case $kind in
     docker) script=$enter$docker ;;

@@ -120,7 +120,7 @@ def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFacto
         (folder / "images.yaml").write_text(MATRIX.format(host=host, base=SMALL_BASE))
         made.part("part", "first")
         made.part("other", "other")
-        made.plain("broken", "echo the reason >&2 && exit 7")
+        made.plain("broken", "sleep 3; echo the reason >&2 && exit 7")
         made.plain("slow", "sleep 619")
         yield made
         for image in engine.images():
@@ -147,16 +147,27 @@ def test_second_build(way: Way) -> None:
     rows = way.run("build", "--target", "app")
     assert [(row["status"], row["image_id"]) for row in rows] == [("up-to-date", way.first[cell]) for cell in CELLS]
     forced = way.run("build", "--target", "app", "--force")
-    assert {row["status"] for row in forced} == {"built"}
-    assert all(any(step["cached"] for step in row["steps"]) for row in forced)
+    assert {row["id"]: row["image_id"] for row in forced} == way.first
+    steps = [step for row in forced for step in row["steps"] if "RUN" in step["name"]]
+    assert steps
+    assert [step["name"] for step in steps if not step["cached"]] == []
 
 
 def test_failing_step(way: Way) -> None:
     rows = {row["id"]: row for row in way.run("build", "--target", "bad", code=7)}
     assert rows["bad-gfx942"]["status"] == "failed"
-    said = json.dumps(rows["bad-gfx942"])
-    assert "exit code 7" in said
-    assert "the reason" in said
+    assert "exit 7" in rows["bad-gfx942"]["failed_step"]
+    assert "exit 7" in rows["bad-gfx942"]["error"]["message"]
+    assert "exit code 7" in rows["bad-gfx942"]["error"]["message"]
+    assert "the reason" in rows["bad-gfx942"]["last_lines"]
+
+
+def test_fail_fast(way: Way) -> None:
+    rows = way.run("build", "--target", "bad", "--target", "slow", "--jobs", "3", "--fail-fast", "--force", code=7)
+    assert {row["id"]: row["status"] for row in rows} == {
+        "bad-gfx942": "failed", "slow-gfx942": "cancelled", "slow-gfx950": "cancelled",
+    }  # fmt: skip
+    assert way.engine.images(), "the engine lives"
 
 
 def test_changed_build(way: Way) -> None:

@@ -11,7 +11,7 @@ from rocmimg.checks.model import CheckResult, Finding, ImageResult, Waiver, exit
 from rocmimg.checks.plugin import evaluate, waived
 from rocmimg.checks.run import store
 from rocmimg.checks.suites import listed, own_folder
-from rocmimg.errors import ConfigError
+from rocmimg.errors import ConfigError, EngineError
 
 
 def check(status, check_id="origin", tier="import", **more):
@@ -80,6 +80,13 @@ def test_status_and_exit_code(checks, status, plain, gpu):
     assert result.status == status
     assert exit_code([result], require_gpu=False) == plain
     assert exit_code([result], require_gpu=True) == gpu
+
+
+def test_an_image_that_the_engine_did_not_start_has_the_engines_code():
+    refused = replace(image(), reason="cannot start a container", error_code=EngineError.exit_code)
+    assert exit_code([image(check("passed")), refused, image()], require_gpu=False) == 5
+    assert exit_code([image(check("failed")), refused], require_gpu=False) == 9
+    assert result_from_json(refused.as_json()) == refused
 
 
 def test_one_gpu_does_not_prove_the_other_archs():

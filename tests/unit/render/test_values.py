@@ -1,5 +1,6 @@
 """No value from YAML changes the meaning of a rendered instruction: an independent parser gives it back."""
 
+import contextlib
 import io
 import json
 import re
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from rocmimg.errors import ConfigError, RocmimgError
+from rocmimg.errors import ConfigError, RocmimgError, TemplateError
 from rocmimg.matrix import load
 from rocmimg.matrix.model import Network
 from rocmimg.render import network_files, render
@@ -139,6 +140,48 @@ def test_no_filter_or_operation_of_jinja_passes_the_guard(expression):
     except Exception:  # whatever a filter says of a text that it cannot take
         return
     assert EVIL not in "".join(re.split(r"'[^']*'", text)), text
+
+
+SAFE = re.compile(r"[\w@%+=:,./~^-]*", re.ASCII)
+steps = st.builds(
+    lambda name, arguments: name + (f"({', '.join(arguments)})" if arguments else ""),
+    st.sampled_from(sorted(dockerfile_environment((Path("/nowhere"),)).filters)),
+    st.lists(st.sampled_from(["x", "y", "2", "'sh'", '"%s"', "'\\''", "attribute='x'", "x|sh"]), max_size=2),
+)
+for_shell = steps.filter(lambda step: step.partition("(")[0] not in {"comment", "env", "exec_form"})
+
+
+@given(
+    start=st.sampled_from(["x", "(x|sh)", "[x]", "[x, x|sh]", "{x: x}"]), chain=st.lists(for_shell, max_size=3), x=nasty
+)
+@settings(max_examples=100, deadline=None)
+def test_no_chain_of_filters_makes_a_value_more_than_a_word(start, chain, x):
+    expression = "|".join([start, *chain])
+    environment = dockerfile_environment((Path("/nowhere"),))
+    for source in (
+        "{{ " + expression + " }}",
+        "{% filter " + "|".join(chain or ["trim"]) + " %}{{ x|sh }}{% endfilter %}",
+        "{% set z %}{{ x|sh }}{% endset %}{{ " + "|".join(["z", *chain]) + " }}",
+    ):
+        text = ""
+        with contextlib.suppress(Exception):  # whatever a filter says of what it cannot take
+            text = environment.from_string(source).render(x=x, y="`id`;")
+        outside = re.sub(r"'[^']*'|\"'\"", "", text.replace(" \\\n", ""))
+        assert all(SAFE.fullmatch(word) for word in outside.split()), (source, text)
+
+
+@pytest.mark.parametrize(
+    "block", ["replace(\"'\", '')", 'trim("\'")', "replace('A', x)", "format(x)", "one_line|striptags", "safe"]
+)
+def test_a_filter_block_that_may_take_quotes_away_does_not_parse(tmp_path, block):
+    (tmp_path / "x.j2").write_text("FROM x\n{% filter " + block + " %}RUN echo A %s {{ x|sh }}{% endfilter %}\n")
+    with pytest.raises(TemplateError, match=r"x\.j2:2: .*filter block"):
+        render_template((tmp_path,), "x.j2", {"x": EVIL})
+
+
+def test_a_filter_block_that_takes_no_quote_away_renders(tmp_path):
+    (tmp_path / "x.j2").write_text("{% filter trim|one_line %}\nRUN echo {{ x|sh }}\n{% endfilter %}")
+    assert render_template((tmp_path,), "x.j2", {"x": EVIL}) == f"RUN echo '{EVIL}'"
 
 
 def test_what_a_macro_makes_of_quoted_values_passes():
