@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import shlex
 import sys
 import threading
 import time
@@ -25,6 +27,7 @@ from mirrors import HOST, Mirrors
 from rocmimg.builds.observe import CellLog
 from rocmimg.engine import BuildCancelled, BuildRequest, StepFailed, connect
 from rocmimg.engine.client import Engine
+from rocmimg.engine.failure import network_advice
 from rocmimg.git_server import GitServer
 from rocmimg.matrix import Cell, Matrix, ResolvedComponent, Selection, load, parse_set
 from rocmimg.matrix.mirrors import with_served_folders
@@ -57,6 +60,8 @@ class Case:
 
     component: ResolvedComponent
     cell: Cell
+    sets: tuple[str, ...] = ()
+    """The switch of a component that production leaves off."""
 
     @property
     def id(self) -> str:
@@ -77,9 +82,12 @@ class Result:
 
 
 def cases(matrix: Matrix) -> Iterator[Case]:
-    """Each component with sources of its own once for each pin that a production cell starts from it."""
+    """Each component with sources of its own once for each pin that a production cell starts from it.
+
+    Then those that a flag of the cell leaves off: whoever turns it on gets that recipe.
+    """
     seen = set()
-    for cell in matrix.cells:
+    for cell, sets in (*((cell, ()) for cell in matrix.cells), *_switched_on(matrix)):
         first = cell
         while first.base_cell:
             first = matrix.cell(first.base_cell)
@@ -89,7 +97,22 @@ def cases(matrix: Matrix) -> Iterator[Case]:
             key = (component.recipe.name, str(component.source), component.install)
             if component.recipe.name not in IN_BASE - {"triton"} and component.git and key not in seen:
                 seen.add(key)
-                yield Case(component=component, cell=cell)
+                yield Case(component=component, cell=cell, sets=sets)
+
+
+def _switched_on(matrix: Matrix) -> Iterator[tuple[Cell, tuple[str, ...]]]:
+    """Cells with one switch on that production leaves off, once for each pin."""
+    seen = set()
+    for cell in matrix.cells:
+        there = {component.name for component in cell.components}
+        for name, config in cell.config.components.items():
+            switch = matrix.catalogue[config.uses or name].when
+            key = (name, config.repo, config.ref)
+            if name not in there and switch in cell.flags and not cell.opt_in and key not in seen:
+                seen.add(key)
+                sets = (f"flags.{switch}=true",)
+                on = load(matrix.path, sets=map(parse_set, sets), selection=Selection(ids=(cell.id,)))
+                yield on.cell(cell.id), sets
 
 
 def needed(component: ResolvedComponent, cell: Cell) -> set[str]:
@@ -144,8 +167,8 @@ class Harness:
         result = Result(component=case.component.name, cell=case.cell.id, ref=git.ref, how_far="not run")
         own = self._known.get(case.component.name) or {}
         wanted = needed(case.component, case.cell)
-        sets = [*sets, *own.get("sets", ()), f"base={BASE}", "image=rocmimg-real/case", f"tags=[{case.cell.id}]"]
-        sets += ["uninstall=[]", "network.engine_mode=host", "registry=", "python=python3"]
+        sets = [*case.sets, *sets, *own.get("sets", ()), f"base={BASE}", "image=rocmimg-real/case"]
+        sets += [f"tags=[{case.cell.id}]", "uninstall=[]", "network.engine_mode=host", "registry=", "python=python3"]
         for component in case.cell.components:
             if component.name not in wanted:
                 sets.append(f"components.{component.name}.enabled=false")
@@ -190,6 +213,7 @@ class Harness:
             result.why = f"stopped after {self._limit} s"
         except StepFailed as error:
             result.why = _reason(list(error.log)) or str(error)
+            result.notes += [error.next_step] if network_advice(*error.log) else []
         else:
             return True
         finally:
@@ -222,11 +246,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression over 'component of target'")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "real")
     parser.add_argument("--limit", type=int, default=900, help="seconds for one case")
-    parser.add_argument("--set", action="append", default=[], dest="sets")
+    parser.add_argument("--set", action="append", default=[], dest="sets", help="as rocmimg's; ROCMIMG_SET comes first")
     options = parser.parse_args()
     known = yaml.safe_load((HERE / "cases.yaml").read_text()) or {}
     prepared = (options.out / "mirrors").resolve()
     prepared.mkdir(parents=True, exist_ok=True)
+    report = options.out / "report.json"
     results: list[Result] = []
     matrix = load(ROOT / "images.yaml")
     with connect() as engine:
@@ -240,8 +265,9 @@ def main() -> int:
             for case in cases(matrix):
                 if not re.search(options.only, case.id):
                     continue
-                result = harness.run(case, options.sets)
+                result = harness.run(case, [*shlex.split(os.environ.get("ROCMIMG_SET", "")), *options.sets])
                 results.append(result)
+                report.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
                 print(f"{case.id:34} {result.how_far:14} {result.seconds:7.1f} s  {result.why}", flush=True)
                 for note in result.notes:
                     print(f"{'':34} {note}", flush=True)
@@ -249,7 +275,6 @@ def main() -> int:
             harness.close()
     count = ", ".join(f"{n} {how}" for how in reversed(HOW_FAR) if (n := sum(r.how_far == how for r in results)))
     print(f"{count or 'no case'}; {sum(result.seconds for result in results):.0f} s")
-    (options.out / "report.json").write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
     worse = [r for r in results if _rank(r.how_far) < _rank((known.get(r.component) or {}).get("reaches", "not run"))]
     for result in worse:
         if result.how_far != "not run":

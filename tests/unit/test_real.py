@@ -51,6 +51,12 @@ def test_every_component_of_production_is_a_case_and_every_setting_is_for_one(re
     assert set(yaml.safe_load((ROOT / "tests/real/cases.yaml").read_text())) <= names
 
 
+def test_a_component_that_a_flag_leaves_off_is_a_case_with_its_flag(real, matrix):
+    (case,) = [case for case in real.cases(matrix) if case.component.name == "lmcache"]
+    assert case.sets == ("flags.INSTALL_LMCACHE=true",)
+    assert {case.sets for case in real.cases(matrix) if case.component.name == "ucx"} == {()}
+
+
 @pytest.mark.parametrize(
     ("lines", "how_far"),
     [

@@ -83,6 +83,46 @@ def test_a_part_that_setup_py_would_leave_out_is_looked_for(one, umbp, built):
     assert f"BUILD_UMBP={'ON' if built else 'OFF'} " in text
 
 
+def test_a_wheel_must_have_the_parts_that_its_row_names(dockerfiles):
+    for cell, name, part in (
+        ("rocm720-gfx942", "mori", "mori/cco/cco."),
+        ("rocm720-gfx942", "nixl", "libplugin_UCX"),
+        ("vllm-all", "nixl", "exporter_prometheus"),
+    ):
+        (loop,) = re.findall(r"for part in (.*?); do grep -F", stage(dockerfiles[cell], name))
+        assert part in loop.split()
+    assert "for part in" not in stage(dockerfiles["vllm-base-all"], "mori")
+
+
+def test_what_compiles_or_is_loaded_at_run_time_is_in_the_image(production):
+    """MoRI compiles against the verbs' headers; libaio's library has another package name in each Ubuntu release."""
+    for cell in production.cells:
+        names = {c.recipe.name: {*c.recipe.apt.runtime, *c.config.runtime_apt} for c in cell.components}
+        assert "libibverbs-dev" in names.get("mori", {"libibverbs-dev"})
+        assert names.get("nixl", {"libaio-dev"}) == {"libaio-dev"}
+
+
+def test_the_distributions_programs_keep_its_own_ucx(dockerfiles):
+    for cell, rendered in dockerfiles.items():
+        final = stage(rendered, "final")
+        assert not re.search(r"(LD_LIBRARY_PATH|ld\.so\.conf).*ucx|ucx.*ld\.so\.conf", final), cell
+        if "nixl" in [part.name for part in rendered.stages]:
+            assert "LDFLAGS=-Wl,-rpath,/opt/ucx/lib" in stage(rendered, "nixl")
+
+
+def test_go_is_the_version_that_was_checked_and_downloads_no_other(dockerfiles):
+    text = stage(dockerfiles["rocm720-gfx942"], "mooncake")
+    assert "GOTOOLCHAIN=local" in text
+    assert text.index("sha256sum -c") < text.index("dependencies.sh")
+
+
+def test_what_later_stages_of_vllms_file_read_is_in_its_images(production):
+    for cell in ("vllm-base-all", "vllm-all"):
+        base = production.cell(cell)
+        env = {**(production.cell(base.base_cell).runtime_env if base.base_cell else {}), **base.runtime_env}
+        assert {"PYTORCH_ROCM_ARCH", "PYTHON_VERSION"} <= env.keys()
+
+
 @pytest.mark.parametrize(
     ("backend", "kernels", "says"),
     [("ck", True, ""), ("triton", False, "FLASH_ATTENTION_TRITON_AMD_ENABLE=TRUE")],
