@@ -61,7 +61,7 @@ def check_apt(matrix: Matrix, cells: Iterable[Cell]) -> tuple[list[Problem], lis
             if one.release:
                 by_release.setdefault((one.release, one.network.apt_mirror), []).append(one)
             else:
-                not_run[f"not run: Debian packages of {cell.id}: the base's name says no release"] = None
+                not_run[f"not run: Debian packages of {cell.id}: the base's name says no release; set base.release"] = None
     problems: list[Problem] = []
     for (release, _), lists in by_release.items():
         # One installation of everything answers for each list, unless it fails as a whole.
@@ -86,7 +86,7 @@ def _lists(cell: Cell, matrix: Matrix) -> Iterator[AptList]:
     while first.base_cell:
         first = matrix.cell(first.base_cell)
     base = first.config.base
-    release = base.rootfs.suite if base.rootfs else release_of(base.image)
+    release = base.rootfs.suite if base.rootfs else base.release or release_of(base.image)
     plain = base.rootfs is not None or _PLAIN.fullmatch(base.image) is not None
 
     def found(what: str, packages: Sequence[str], position: Position) -> Iterator[AptList]:

@@ -127,6 +127,9 @@ class Base(Model):
     """A cell of this matrix: its id, or a target that has a cell for the same arch."""
     apt: tuple[AptPackage, ...] = ()
     """Debian packages that every stage needs."""
+    release: Annotated[str, _matches(re.compile(r"[a-z]*"), "a release's name such as noble")] = ""
+    """Release of Ubuntu or Debian that ``image`` is made of, where its name does not say so: `check --online` asks its
+    archive for the cell's packages."""
 
     @model_validator(mode="after")
     def _one(self) -> Base:

@@ -25,6 +25,7 @@ targets:
   plain: {gpu_archs: [gfx942], base: {image: "debian:bookworm-slim", apt: [curl]}, apt: [LIST]}
   vendor: {gpu_archs: [gfx942], base: "rocm/dev-bookworm:1", apt: [LIST]}
   unknown: {gpu_archs: [gfx942], base: "rocm/sgl-dev:x", apt: [curl]}
+  said: {gpu_archs: [gfx942], base: {image: "rocm/sgl-dev:x", release: jammy, apt: [curl]}}
   top: {gpu_archs: [gfx942], base: {cell: plain}, apt: [git]}
 """
 
@@ -53,8 +54,8 @@ def checked(tmp_path, monkeypatch):
 def test_one_simulation_answers_for_all_cells_of_a_release(checked):
     problems, not_run, asked = checked("libgood", lambda _: "")
     assert not problems
-    assert asked == [("bookworm", ["curl", "git", "libgood"])]
-    assert not_run == ["not run: Debian packages of unknown-gfx942: the base's name says no release"]
+    assert asked == [("bookworm", ["curl", "git", "libgood"]), ("jammy", ["curl"])]
+    assert not_run == ["not run: Debian packages of unknown-gfx942: the base's name says no release; set base.release"]
 
 
 def test_what_a_release_does_not_have_is_an_error_unless_the_base_may_have_it_from_elsewhere(checked):
