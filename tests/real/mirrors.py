@@ -40,7 +40,7 @@ class Mirrors:
     def prepare(self, url: str, ref: str, before: str = "") -> Prepared | None:
         """``ref`` of a repository; None where there is no mirror.
 
-        Where the mirror lacks it, the newest commit up to the date ``before``, or the newest of all. Files that the
+        Where the mirror lacks it, the newest commit up to the date ``before``, of its main branch where that has one. Files that the
         mirror lacks and submodules without a mirror are taken out by a commit on top.
         """
         key = (url.removesuffix(".git"), ref)
@@ -62,8 +62,7 @@ class Mirrors:
         notes = []
         commit = _try(own, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not commit:
-            limit = [f"--before={before}"] if before else []
-            commit = _git(own, "rev-list", "-1", "--all", *limit) or _git(own, "rev-list", "-1", "--all")
+            commit = _nearest(own, _try(source, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"), before)
             date = _git(own, "show", "-s", "--format=%cs", commit)
             notes.append(f"{path}: {commit[:12]} of {date} for {ref[:12]}, which the mirror lacks")
         changes, said = self._changes(own, url, commit)
@@ -125,6 +124,13 @@ class Mirrors:
             for name in names:
                 _git(own, "config", "--file", file.name, "--remove-section", f"submodule.{name}")
             return _git(own, "hash-object", "-w", file.name)
+
+
+def _nearest(own: Path, head: str, before: str) -> str:
+    """The newest commit up to that date: of the main branch (another may hold pages), or else of any."""
+    limit = [f"--before={before}"] if before else []
+    ways = ([head, *limit], ["--all", *limit], [head], ["--all"])
+    return next(filter(None, (_git(own, "rev-list", "-1", *way) for way in ways if "" not in way)))
 
 
 def _commit(own: Path, parent: str, changes: list[str]) -> str:

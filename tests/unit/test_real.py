@@ -1,5 +1,6 @@
 """The harness of `make real`, as far as it needs no engine: a case from a mirror, and what its log says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,26 @@ def test_without_a_mirror_nothing_is_run(real, matrix, tmp_path):
     finally:
         harness.close()
     assert (result.how_far, result.why) == ("not run", "no mirror of https://github.com/openucx/ucx.git")
+
+
+def test_the_nearest_commit_is_one_of_the_main_branch(real, tmp_path):
+    mirror = tmp_path / "mirrors/o/n.git"
+    mirror.mkdir(parents=True)
+
+    def git(*words, date):
+        env = {"GIT_COMMITTER_DATE": date, "GIT_AUTHOR_DATE": date, "PATH": "/usr/bin:/bin"}
+        who = ("-c", "user.name=x", "-c", "user.email=x", "-c", "init.defaultBranch=main")
+        subprocess.run(["git", *who, *words], cwd=mirror, check=True, timeout=60, env=env)
+
+    git("init", "--quiet", date="")
+    for date in ("2026-01-01", "2026-03-01", "2026-02-01"):
+        if date == "2026-02-01":
+            git("checkout", "--quiet", "--orphan", "pages", date="")
+        git("commit", "--quiet", "--allow-empty", "--message=x", date=f"{date}T00:00:00Z")
+    git("checkout", "--quiet", "main", date="")
+    mirrors = real.Mirrors(tmp_path / "mirrors", tmp_path / "out")
+    said = {}
+    for before in ("2026-02-15T00:00:00Z", "2026-04-01T00:00:00Z", "2025-01-01T00:00:00Z"):
+        found = mirrors.prepare("https://github.com/o/n.git", before[:4] + before[5:7] + "0" * 34, before)
+        said[before[:7]] = re.search(r"of (\S+) for", found.notes[0])[1]
+    assert said == {"2026-02": "2026-01-01", "2026-04": "2026-03-01", "2025-01": "2026-03-01"}
