@@ -40,8 +40,8 @@ class Mirrors:
     def prepare(self, url: str, ref: str, before: str = "") -> Prepared | None:
         """``ref`` of a repository; None where there is no mirror.
 
-        Where the mirror lacks it, the newest commit up to the date ``before``, of its main branch where that has one. Files that the
-        mirror lacks and submodules without a mirror are taken out by a commit on top.
+        Where the mirror lacks it, the newest commit up to the date ``before``, of its main branch where that has one.
+        Files that the mirror lacks and submodules without a mirror are taken out by a commit on top.
         """
         key = (url.removesuffix(".git"), ref)
         if key not in self._done:

@@ -61,7 +61,8 @@ def check_apt(matrix: Matrix, cells: Iterable[Cell]) -> tuple[list[Problem], lis
             if one.release:
                 by_release.setdefault((one.release, one.network.apt_mirror), []).append(one)
             else:
-                not_run[f"not run: Debian packages of {cell.id}: the base's name says no release; set base.release"] = None
+                why = "the base's name says no release; set base.release"
+                not_run[f"not run: Debian packages of {cell.id}: {why}"] = None
     problems: list[Problem] = []
     for (release, _), lists in by_release.items():
         # One installation of everything answers for each list, unless it fails as a whole.
