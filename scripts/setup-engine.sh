@@ -39,7 +39,7 @@ reachable() {
 case ${DOCKER_HOST:-} in
     '') ;;
     unix://* | tcp://*)
-        # With TLS a plain question is no proof; rocmimg itself asks properly.
+        # With TLS a plain question proves nothing; rocmimg itself asks properly.
         [ -n "${DOCKER_TLS_VERIFY:-}${DOCKER_TLS:-}" ] && exit 0
         answers "$DOCKER_HOST" && exit 0
         fail "nothing answers at DOCKER_HOST=$DOCKER_HOST" "start that engine, or unset DOCKER_HOST"

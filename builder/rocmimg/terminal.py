@@ -39,7 +39,7 @@ def holds_secrets(text: str) -> bool:
 def _is_secret(found: re.Match[str]) -> bool:
     """A user alone is a token where the scheme is http, and a name (git@) where it is another.
 
-    A variable that a shell fills in later is no secret.
+    A variable that a shell fills in later is not a secret.
     """
     name, colon, password = found[1].partition(":")
     scheme = found.string[max(found.start() - len("https"), 0) : found.start()].lower()

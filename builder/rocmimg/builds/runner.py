@@ -123,7 +123,7 @@ class _Run:
         return self._options.logs / f"{image.id}.log"
 
     def _steps(self, image: ImagePlan, result: CellResult, recorder: StepRecorder) -> tuple[Step, ...]:
-        """With the sizes of the layers where there is an image; how it was built is no reason to lose it."""
+        """With the sizes of the layers where there is an image; not knowing how it was built must not lose it."""
         history: list[HistoryEntry] = []
         if result.status == "built" and result.image_id:
             with suppress(RocmimgError):

@@ -33,7 +33,7 @@ class StepName:
     stage: str = ""
     """Empty for the engine's own work: reading the context, exporting."""
     number: int = 0
-    """From 1; 0 for what is no instruction of the Dockerfile."""
+    """From 1; 0 for a step that is not an instruction of the Dockerfile."""
     of: int = 0
     """How many steps its stage has; 0 where ``number`` is."""
     text: str

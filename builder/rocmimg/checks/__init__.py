@@ -1,4 +1,4 @@
-"""What a built image must show: one small check a file, run by pytest and testinfra, one probe an image.
+"""What a built image must show: one small check per file, run by pytest and testinfra, one probe per image.
 
 A check is a function that takes the fixture ``image`` (and ``host``, testinfra's, where it likes) and returns, or ends
 itself with one of the verdicts below. A project's own checks import the same five names.

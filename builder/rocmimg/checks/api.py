@@ -139,7 +139,7 @@ class Image:
         self.findings.append(Finding(what=what, path=path, cause=cause, fix=fix))
 
     def remark(self, what: str, *, path: str = "") -> None:
-        """Say something that is no failure, as a note in the report."""
+        """Say something that is not a failure, as a note in the report."""
         self.findings.append(Finding(what=what, path=path, level="note"))
 
     def unproven(self, reason: str) -> None:

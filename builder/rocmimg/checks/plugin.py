@@ -195,11 +195,11 @@ def evaluate(
     blank: CheckResult, error: BaseException | None, findings: Sequence[Finding], unknown: Sequence[str]
 ) -> CheckResult:
     """The result of a check that noted ``findings`` and what it could not tell, and ended with ``error`` or without."""
-    found, untold = list(findings), list(unknown)
+    found, unanswered = list(findings), list(unknown)
     if isinstance(error, Failure):
         found.append(Finding(what=error.what, cause=error.cause, fix=error.fix, path=error.path))
     elif isinstance(error, pytest.skip.Exception):
-        untold.append(str(error.msg))
+        unanswered.append(str(error.msg))
     elif isinstance(error, AssertionError | pytest.fail.Exception):
         found.append(Finding(what=str(error)[:_REASON_LIMIT]))
     elif error is not None and not isinstance(error, NotApplicable):
@@ -207,8 +207,8 @@ def evaluate(
     result = replace(blank, findings=tuple(found))
     if wrong := [one for one in found if one.level == "failure"]:
         return replace(result, status="failed", reason=_first(wrong), cause=wrong[0].cause, fix=wrong[0].fix)
-    if untold:
-        return replace(result, status="not-run", reason="; ".join(untold)[:_REASON_LIMIT])
+    if unanswered:
+        return replace(result, status="not-run", reason="; ".join(unanswered)[:_REASON_LIMIT])
     if isinstance(error, NotApplicable):
         return replace(result, status="not-applicable", reason=str(error)[:_REASON_LIMIT])
     return result

@@ -102,7 +102,7 @@ def _collected(own: Path | None) -> list[CheckInfo]:
         raise ConfigError(
             f"the checks in {own} cannot be read" if own else "the checks cannot be read",
             why=" ".join(line.removeprefix("ERROR:").removeprefix("E").strip() for line in lines[:3]),
-            next_step="mend that file",
+            next_step="correct that file",
         )
     return sorted(collector.found, key=lambda info: (TIERS.index(info.tier), info.id))
 
@@ -124,13 +124,13 @@ def own_folder(cell: Cell, project: Path) -> Path | None:
     config = cell.config.checks
     folder = (project / config.folder).resolve() if config.folder else None
     if folder and not folder.is_dir():
-        raise ConfigError(f"checks.folder: {folder} is no folder", position=cell.position("checks", "folder"))
+        raise ConfigError(f"checks.folder: {folder} is not a folder", position=cell.position("checks", "folder"))
     if config.waivers:
         known = {info.id for info in listed(folder)}
         for index, waiver in enumerate(config.waivers):
             if waiver.check not in known:
                 raise ConfigError(
-                    f"a waiver is for {waiver.check!r}, which is no check",
+                    f"a waiver is for {waiver.check!r}, which is not a check",
                     next_step=did_you_mean(waiver.check, known),
                     position=cell.position("checks", "waivers", index, "check"),
                 )

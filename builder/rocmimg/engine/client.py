@@ -235,7 +235,7 @@ class Engine:
 
 
 def split_ref(ref: str) -> tuple[str, str | None]:
-    """``name[:tag]`` as the engine's tag call wants it; a port is no tag."""
+    """``name[:tag]`` as the engine's tag call wants it; a port is not a tag."""
     name, colon, tag = ref.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (ref, None)
 

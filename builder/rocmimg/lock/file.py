@@ -67,7 +67,7 @@ def read_lock(path: Path) -> Lock | None:
     """The lock; None where there is none.
 
     Raises:
-        LockError: it cannot be read, or is no lock of this version.
+        LockError: it cannot be read, or is not a lock of this version.
     """
     if not path.exists():
         return None

@@ -26,7 +26,7 @@ def local_files(
 ) -> tuple[ContextFile, ...]:
     """Every file below ``folder`` that its .dockerignore (or the file ``ignore``) lets through, under ``prefix``.
 
-    ``output`` is where verbs write: what lies there of theirs is no source, or no build would be up to date.
+    ``output`` is where verbs write: what they left there is not a source, or no build would be up to date.
 
     Raises:
         SourceError: the folder is missing, or something in it cannot be read.

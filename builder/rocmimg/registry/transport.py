@@ -109,11 +109,11 @@ class Transport:
         """An absolute address; on the registry's own host always by its own scheme.
 
         Raises:
-            RegistryError: it is no address, or one without TLS on another machine.
+            RegistryError: it is not an address, or one without TLS on another machine.
         """
         try:
             url = urlsplit(urljoin(base, location))
-            url.port  # noqa: B018 # a ValueError where it is no number
+            url.port  # noqa: B018 # a ValueError where it is not a number
         except ValueError as error:
             raise RegistryError(f"{self.host} names an address that is none", why=location[:200]) from error
         if url.netloc == self.host:  # a registry behind a proxy that ends TLS may say http

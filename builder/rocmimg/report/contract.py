@@ -106,7 +106,7 @@ def _lines(contract: Contract, verbose: bool) -> Iterator[str]:
     yield (
         f"  {c.uses} uses of {c.targets} names in {c.files} files: {c.resolved} resolved"
         f" ({c.conditional} of them under a condition), {c.unknown} unknown, {c.ambiguous} ambiguous,"
-        f" {c.dead} in dead fallbacks, {c.dependent} behind a missing import; {c.calls} calls held against a signature"
+        f" {c.dead} in dead fallbacks, {c.dependent} behind a missing import; {c.calls} calls compared with a signature"
     )
     for note in c.notes:
         yield f"  note: {note}"

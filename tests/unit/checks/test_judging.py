@@ -155,7 +155,7 @@ def _cell(load_matrix, checks):
 
 @pytest.mark.parametrize(
     ("checks", "says"),
-    [("{folder: nowhere}", "nowhere is no folder"),
+    [("{folder: nowhere}", "nowhere is not a folder"),
      ("{waivers: [{check: orgin, reason: r, until: 2026-06-30}]}", "did you mean 'origin'")],
 )  # fmt: skip
 def test_wrong_folders_and_waivers_have_a_position(load_matrix, checks, says):

@@ -89,7 +89,7 @@ def test_a_pack_survives_the_way_through_its_manifest(pack):
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [
-        (lambda pack: (pack / "manifest.json").unlink(), "is no kernel pack"),
+        (lambda pack: (pack / "manifest.json").unlink(), "is not a kernel pack"),
         (lambda pack: (pack / "manifest.json").write_text("{"), "not a manifest"),
         (lambda pack: edit(pack, lambda m: m.update(format="rocmimg-kernels/2")), "not a manifest"),
         (lambda pack: edit(pack, lambda m: m["kernels"][0].update(code="../x")), "inside its folder"),

@@ -121,7 +121,7 @@ def load_manifest(folder: Path) -> Manifest:
     """Read a pack's manifest and see that its files are there and are the ones it speaks of.
 
     Raises:
-        SourceError: the folder is no kernel pack, or a damaged one.
+        SourceError: the folder is not a kernel pack, or a damaged one.
     """
     import hashlib
 
@@ -130,7 +130,7 @@ def load_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise SourceError(
-            f"{folder} is no kernel pack",
+            f"{folder} is not a kernel pack",
             why=f"cannot read {NAME}: {error.strerror}",
             next_step="`rocmimg test --export-kernels FOLDER` writes one",
         ) from error

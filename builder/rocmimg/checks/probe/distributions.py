@@ -115,7 +115,7 @@ class Distributions:
         try:
             rows = list(csv.reader(self._text(path).splitlines()))
         except csv.Error as error:
-            self._wrong(path, f"it is no list of files: {error}")
+            self._wrong(path, f"it is not a list of files: {error}")
             return []
         return [_Line(*[*row, "", ""][:3]) for row in rows if row]
 
@@ -129,7 +129,7 @@ class Distributions:
             said = json.loads(text)
             url, editable = said["url"], said.get("dir_info", {}).get("editable", False)
             if not isinstance(url, str):
-                raise TypeError("url is no text")
+                raise TypeError("url is not a string")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._wrong(path, f"it is not what PEP 610 says: {type(error).__name__}: {error}")
             return ""

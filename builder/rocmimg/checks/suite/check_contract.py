@@ -20,7 +20,7 @@ def check_contract(image: Image) -> None:
         not_run(image.no_contract)
     if not image.contract:
         not_applicable("no component is a framework that uses another one's names")
-    untold: list[str] = []
+    unanswered: list[str] = []
     for names in image.contract:
         question = json.dumps(names.wanted).encode()
         why = ""
@@ -29,10 +29,10 @@ def check_contract(image: Image) -> None:
             why = done.stderr.strip()[-300:]
             answers = read_answers(done.stdout_bytes)
         except CommandStopped as stopped:
-            untold.append(f"{names.package}: the image gave no answer: it {stopped.reason}")
+            unanswered.append(f"{names.package}: the image gave no answer: it {stopped.reason}")
             continue
         except ValueError:
-            untold.append(f"{names.package}: the image gave no answer: {why}")
+            unanswered.append(f"{names.package}: the image gave no answer: {why}")
             continue
         if differences := compare(names.expected, answers):
             image.note(differences=[str(one) for one in differences])
@@ -42,6 +42,6 @@ def check_contract(image: Image) -> None:
                 cause=f"the image holds another {names.package} than its pin, or its build left something out",
                 fix="compare the checkout in the image with the pin; `rocmimg test --json` lists every name",
             )
-        untold += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
-    if untold:
-        not_run("; ".join(untold))
+        unanswered += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
+    if unanswered:
+        not_run("; ".join(unanswered))

@@ -57,7 +57,7 @@ def check_entry_module(image: Image) -> None:
     found = _entry(image)
     module = ":".join(part for part in (found["module"], found["attribute"]) if part)
     if not module:
-        not_applicable("the entry point is no console script and no Python module")
+        not_applicable("the entry point is neither a console script nor a Python module")
     if found["problem"]:
         not_run(f"it cannot be started: {found['problem']}")
     answer = found.get("import")

@@ -23,7 +23,7 @@ fi
 {VENV}/bin/pip install --quiet @PLACE@
 """
 # A program of the same name runs it in the image, with what it needs of the machine: the engine, the credentials of its
-# registries, the folder, GPUs, the variables of the CI. Git is told that the folder's owner is no stranger.
+# registries, the folder, GPUs, the variables of the CI. Git is told to trust the folder's owner.
 _FROM_IMAGE: Final = f"""\
 docker pull --quiet @PLACE@
 mkdir -p {VENV}/bin

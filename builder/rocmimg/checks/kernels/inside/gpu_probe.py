@@ -1,4 +1,4 @@
-"""Numerics of torch, Triton, AITER and the collectives on the GPU that is there, held against float64 on the CPU.
+"""Numerics of torch, Triton, AITER and the collectives on the GPU that is there, compared with float64 on the CPU.
 
     python3 inside gpu_probe [--only ID]... [--arch gfx942]
 

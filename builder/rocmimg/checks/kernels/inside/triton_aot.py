@@ -22,7 +22,7 @@ try:
     import triton.language as tl
 except ModuleNotFoundError as missing:
     if __name__ != "__main__" or missing.name != "triton":
-        raise  # a Triton that is there and does not import is no reason to skip
+        raise  # a Triton that is there and does not import is a failure, not a skip
     print(json.dumps({"event": "unavailable", "reason": "Triton is not installed"}))
     sys.exit(0)
 
