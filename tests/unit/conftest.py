@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import settings
 from rocmimg.matrix import Matrix, Selection, load, parse_set
 
 Load = Callable[..., Matrix]
+
+# Not the user's: every project of a test would leave its compiled templates there.
+os.environ["ROCMIMG_CACHE"] = str(Path(__file__).parents[2] / "build/cache-of-tests")
 
 # A test says what is right, not how fast this machine is today.
 settings.register_profile("unit", deadline=None)

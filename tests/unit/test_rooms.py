@@ -1,6 +1,7 @@
 """The rooms of docs/architecture.md: who imports whom, and who knows docker-py."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -40,11 +41,19 @@ ROOMS = {
 }
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, those in functions too. Expressions import nothing, and are most of the tree."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from _statements(inner)
+
+
 @cache
 def imported(path: Path) -> set[str]:
     """Dotted names of all that a file imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:

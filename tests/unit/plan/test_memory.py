@@ -29,9 +29,17 @@ RECIPE = "description: x\nsources: [local]\nmodule: own\n"
 TEMPLATE = '{% extends "components/component.j2" %}{% block install %}RUN true\n{% endblock %}'
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Compiled templates, the same for every test."""
+    return tmp_path_factory.mktemp("templates")
+
+
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A matrix with a recipe and a local source of its own, minutes old, and an empty cache."""
+def project(tmp_path, monkeypatch, compiled):
+    """A matrix with a recipe and a local source of its own, minutes old, and no memory of it."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/templates").symlink_to(compiled)
     monkeypatch.setenv("ROCMIMG_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "project"
     monkeypatch.chdir(_written(folder, {
@@ -142,8 +150,10 @@ def test_a_file_that_is_written_meanwhile_is_not_kept(project, monkeypatch):
 
 
 def test_old_answers_go(project):
+    plan = keep()
+    matrix = load(Path("images.yaml"))
     for number in range(70):
-        keep({"n": number})
+        Memory("build", {"n": number}).keep(KeptPlan.rows(plan), Sources.of(matrix, Path("images.lock.yaml"), plan))
     assert len(list((project.parent / "cache/plans").iterdir())) == 64
 
 
