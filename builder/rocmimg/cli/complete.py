@@ -18,7 +18,7 @@ Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]
 
 
 def _names(found: Callable[[click.Context], Iterable[str]]) -> Completer:
-    """A completer of these names; none where the matrix cannot be read: a shell's prompt is not the place for its errors."""
+    """A completer of these names; none where the matrix cannot be read: a prompt is not the place for its errors."""
 
     @wraps(found)
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

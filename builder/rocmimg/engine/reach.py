@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
 from rocmimg.engine.context import ContextFile
 from rocmimg.engine.failure import StepFailed
 from rocmimg.engine.types import BuildRequest, NetworkMode
@@ -93,7 +91,11 @@ def index_url() -> str:
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or PYPI_SIMPLE_ENDPOINT
+    if configured := asked.stdout.strip():
+        return configured
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # with what it parses answers with, half a second
+
+    return PYPI_SIMPLE_ENDPOINT
 
 
 def _command(tool: str, url: str) -> list[str]:

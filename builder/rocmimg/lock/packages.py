@@ -33,7 +33,7 @@ def look_up(index: str, requirement: str, network: Network, pythons: Sequence[st
         with PyPISimple(url, session=_session(network)) as client:
             page = client.get_project_page(name, timeout=_TIMEOUT_S)
     except NoSuchProjectError as error:
-        raise SourceError(f"{url} has no {name}", next_step="correct the name, or name the index that has it") from error
+        raise SourceError(f"{url} has no {name}", next_step="correct the name, or name an index that has it") from error
     except (requests.RequestException, ValueError) as error:
         raise SourceError(
             f"cannot read {name} of {url}", why=innermost(error), next_step="check the index and the network"

@@ -42,6 +42,7 @@ def check_contract(image: Image) -> None:
                 cause=f"the image holds another {names.package} than its pin, or its build left something out",
                 fix="compare the checkout in the image with the pin; `rocmimg test --json` lists every name",
             )
-        unanswered += [f"{len(answers)} names of {names.package}: {why}" for why in sorted(set(not_told(answers).values()))]
+        whys = sorted(set(not_told(answers).values()))
+        unanswered += [f"{len(answers)} names of {names.package}: {why}" for why in whys]
     if unanswered:
         not_run("; ".join(unanswered))
