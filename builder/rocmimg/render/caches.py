@@ -1,6 +1,6 @@
 """Cache mounts of the steps: git objects, packages, compiled code.
 
-A cache changes how long a step takes and not what it makes, so no image has it as an input: the plan is made of the text
+A cache changes how long a step takes and not its result, so no image has it as an input: the plan is made of the text
 without mounts, and the build adds them. Every cache has the namespace in its name, and what decides whether its content
 fits: compiled code and wheels are shared only where base, archs and the stages before are the same.
 """
