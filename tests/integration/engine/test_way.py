@@ -5,6 +5,7 @@ It walks where ROCMIMG_TEST_ENGINES names engines; docs/engine.md has the table 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -69,20 +70,22 @@ class Way:
     host: str
     first: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    @contextlib.contextmanager
+    def start(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         command = [*self.started.inside(), sys.executable, "-m", "rocmimg", *words]
         env = os.environ | {"DOCKER_HOST": self.started.url, "ROCMIMG_CACHE": str(self.folder / "cache")}
-        return subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def run(self, *words: str, code: int = 0) -> Any:
-        with self.start(*words, "--json") as process:
+        ) as process:
             try:
-                out, err = process.communicate(timeout=300)
+                yield process
             except BaseException:
                 process.kill()
                 raise
+
+    def run(self, *words: str, code: int = 0) -> Any:
+        with self.start(*words, "--json") as process:
+            out, err = process.communicate(timeout=300)
         assert process.returncode == code, out + err
         assert "Traceback" not in err
         return json.loads(out)
@@ -112,6 +115,8 @@ class Way:
 def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     if "ROCMIMG_TEST_ENGINES" not in os.environ:
         pytest.skip("not run: the whole way is walked on request (make test-engines)")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background of a shell hands that on
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     build_small_base(engine)
     folder = tmp_path_factory.mktemp("way")
     registry = folder / "registry"
