@@ -6,10 +6,13 @@
 # and the launcher of CMake, for compilers that it knows by their whole path. Cargo has RUSTC_WRAPPER, which of the two
 # only sccache can be.
 #
-# usage: . compilers.sh ccache|sccache SIZE
+# sccache may have a store on the network. What names it, and its credentials, come in a file that the step mounts; the
+# shell does not trace while it is read. A store that does not answer costs time only.
+#
+# usage: . compilers.sh ccache|sccache SIZE [PREFIX of keys in a store]
 { set +x; } 2> /dev/null
 
-rocmimg_tool=$1 rocmimg_size=$2
+rocmimg_tool=$1 rocmimg_size=$2 rocmimg_prefix=${3:-}
 rocmimg_run=${ROCMIMG_RUN:-/run/rocmimg}
 rocmimg_folder=$rocmimg_run/compilers
 
@@ -90,10 +93,34 @@ rocmimg_prepare() {
                 CCACHE_STATSLOG=$rocmimg_folder/log
             ;;
         sccache)
-            export SCCACHE_DIR=$rocmimg_run/sccache SCCACHE_CACHE_SIZE=$rocmimg_size SCCACHE_IDLE_TIMEOUT=0 \
-                SCCACHE_SERVER_UDS=$rocmimg_folder/socket RUSTC_WRAPPER=$binary
+            rocmimg_store "$binary" "$clang"
+            export RUSTC_WRAPPER=$binary
             ;;
     esac
+}
+
+rocmimg_local() { # what sccache is told in any case
+    export SCCACHE_DIR=$rocmimg_run/sccache SCCACHE_CACHE_SIZE=$rocmimg_size SCCACHE_IDLE_TIMEOUT=0 \
+        SCCACHE_SERVER_UDS=$rocmimg_folder/socket SCCACHE_C_CUSTOM_CACHE_BUSTER=$1
+}
+
+rocmimg_store() { # SCCACHE CLANG
+    local kind name print
+    print=$(rocmimg_fingerprint "$2")
+    rocmimg_local "$print"
+    [ -s "$rocmimg_run/store" ] || return 0
+    # shellcheck source=/dev/null
+    . "$rocmimg_run/store"
+    for kind in S3 GCS REDIS WEBDAV MEMCACHED AZURE; do
+        name=SCCACHE_${kind}_KEY_PREFIX
+        export "$name=${!name:+${!name}/}$rocmimg_prefix"
+    done
+    if ! "$1" --start-server > "$rocmimg_folder/start" 2>&1; then
+        echo "rocmimg-cache: the store of sccache does not answer; this step uses the engine's own folder"
+        # shellcheck disable=SC2046  # names of variables
+        unset $(compgen -e SCCACHE_) $(compgen -e AWS_)
+        rocmimg_local "$print"
+    fi
 }
 
 rocmimg_counted() { # the number of lines of a sort

@@ -23,6 +23,7 @@ from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.builds.steps import UNNAMED, Step, StepRecorder, own_step
+from rocmimg.builds.store import store_secret
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
 from rocmimg.errors import ConfigError, DiskFullError, LockError, Position, RocmimgError
@@ -221,13 +222,15 @@ class _Run:
                 with own_step(f"pulling {other}", report) as tell:
                     self._pull(other, tell)
         caches = self._engine.info.cache_mounts and not self._options.no_cache
-        dockerfile, context = image.build_files(caches=caches)
+        secrets = store_secret(os.environ) if caches and image.cell.config.cache.compiler == "sccache" else {}
+        dockerfile, context = image.build_files(caches=caches, store=bool(secrets))
         request = BuildRequest(
             dockerfile=dockerfile,
             context=context,
             tags=image.cell.tags,
             labels=self._labels(image, base_id),
             build_args=image.build_args,
+            secrets=secrets,
             target=image.target or None,
             network_mode=image.cell.config.network.engine_mode,
             no_cache=self._options.no_cache,

@@ -1,7 +1,7 @@
-"""BuildKit without a session: ``POST /build?version=2`` with a tar body, through docker-py's own HTTP session.
+"""BuildKit by ``POST /build?version=2`` with a tar body, through docker-py's own HTTP session.
 
-docker-py has no method for it (docker-py#2230). What needs a session is out of reach here: secrets, ssh, cache export,
-and pulling with credentials, so base images are pulled beforehand.
+docker-py has no method for it (docker-py#2230). A build with secrets has a session of its own. What else needs one is
+out of reach here: ssh, cache export, and pulling with credentials, so base images are pulled beforehand.
 """
 
 from __future__ import annotations
@@ -123,13 +123,22 @@ class Builds:
         return build_by_stage(request, build)
 
     def _send(self, request: BuildRequest, running: Running, watch: _Watch) -> str:
+        params = _params(request, self._api.endpoint.url)
+        offered: contextlib.AbstractContextManager[str] = contextlib.nullcontext("")
+        if self._api.podman:
+            params |= {"secrets": json.dumps([f"id={name},src={path}" for name, path in _secret_files(request)])}
+        elif request.secrets:
+            from rocmimg.engine.session import session
+
+            offered = session(self._api, request.secrets)
         with (
+            offered as name,
             explained("the engine refused the build"),
             contextlib.closing(
                 self._api.client.post(
                     self._api.url("/build"),
-                    params=_params(request, self._api.endpoint.url),
-                    data=_body(request, running),
+                    params=params | ({"session": name} if name else {}),
+                    data=_body(request, running, secrets=self._api.podman),
                     headers={"Content-Type": "application/x-tar"},
                     stream=True,
                     timeout=(30, None),
@@ -196,9 +205,17 @@ def _params(request: BuildRequest, url: str) -> dict[str, Any]:
     return params
 
 
-def _body(request: BuildRequest, running: Running) -> Iterator[bytes]:
-    dockerfile = ContextFile(path=_DOCKERFILE, data=request.dockerfile.encode())
-    for chunk in stream(itertools.chain((dockerfile,), request.context)):
+def _secret_files(request: BuildRequest) -> Iterator[tuple[str, str]]:
+    """Id and path of each secret, where it travels beside the context: podman takes it out before the build."""
+    for number, name in enumerate(request.secrets):
+        yield name, f"{_DOCKERFILE}.secret-{number}"
+
+
+def _body(request: BuildRequest, running: Running, *, secrets: bool) -> Iterator[bytes]:
+    own = [ContextFile(path=_DOCKERFILE, data=request.dockerfile.encode())]
+    if secrets:
+        own += [ContextFile(path=path, data=request.secrets[name], mode=0o600) for name, path in _secret_files(request)]
+    for chunk in stream(itertools.chain(own, request.context)):
         if running.cancelled:
             raise BuildCancelled
         yield chunk

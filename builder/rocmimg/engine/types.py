@@ -104,6 +104,8 @@ class BuildRequest:
     tags: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Id -> what ``RUN --mount=type=secret,id=...`` finds; in no layer, argument or label."""
     target: str | None = None
     network_mode: NetworkMode = "default"
     no_cache: bool = False

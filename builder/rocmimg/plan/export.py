@@ -17,7 +17,8 @@ from rocmimg.terminal import holds_secrets, without_secrets
 def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = False) -> Iterator[Path]:
     """Write each image to ``folder/<cell>/`` and yield the path of its Dockerfile; stale files there are removed.
 
-    ``caches`` says whether the steps mount their caches, as in a build here.
+    ``caches`` says whether the steps mount their caches, as in a build here; the secret that names a store of
+    compiled code may be missing then.
 
     Passwords of the network settings are not written: such a folder is copied, archived and committed.
     A rootfs that was not made yet is left out: ``rocmimg build`` makes it. What another pipeline builds has no folder.
@@ -36,7 +37,7 @@ def write_contexts(images: Iterable[ImagePlan], folder: Path, *, caches: bool = 
                 )
             shutil.rmtree(place)
         place.mkdir(parents=True)
-        text, context = image.build_files(caches=caches)
+        text, context = image.build_files(caches=caches, store=caches)
         for file in context:
             _write(_public(file), place / file.path)
         dockerfile = place / image.dockerfile_name

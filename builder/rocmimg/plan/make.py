@@ -24,7 +24,7 @@ from rocmimg.plan.model import CachedBuild, ImagePlan, Input, Plan, RootfsPlan, 
 from rocmimg.plan.recognition import LABEL_CELL
 from rocmimg.plan.sources import digest, local_files
 from rocmimg.render import Rendered, network_files, render
-from rocmimg.render.caches import caches_of
+from rocmimg.render.caches import STORE, caches_of  # noqa: F401 - handed on by the package
 from rocmimg.render.dockerfile import FILES, MANIFEST, ROOTFS, source_folder
 from rocmimg.render.network import is_set
 
@@ -109,8 +109,8 @@ def _image(matrix: Matrix, cell: Cell, *, rootfs: bool) -> ImagePlan:
     )
 
 
-def _with_caches(matrix: Matrix, cell: Cell, plain: Rendered, rootfs: bool) -> CachedBuild:
-    rendered = render(matrix, cell, rootfs=rootfs, caches=caches_of(cell, plain))
+def _with_caches(matrix: Matrix, cell: Cell, plain: Rendered, rootfs: bool, store: bool) -> CachedBuild:
+    rendered = render(matrix, cell, rootfs=rootfs, caches=caches_of(cell, plain, store=store))
     programs = {name for stage in rendered.stages for name in stage.files}
     known = {name for stage in plain.stages for name in stage.files}
     context = [

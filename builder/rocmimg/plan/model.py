@@ -75,14 +75,16 @@ class ImagePlan:
     """The stage that becomes the image; the last one when empty."""
     other_images: tuple[str, ...] = ()
     """Images besides the base that its steps copy from or mount, or that other stages start from."""
-    with_caches: Callable[[], CachedBuild] | None = field(default=None, repr=False, compare=False)
-    """Makes the text for a build that may use caches; only what is really built needs it. None for a project's own."""
+    with_caches: Callable[[bool], CachedBuild] | None = field(default=None, repr=False, compare=False)
+    """Makes the text for a build that may use caches, with a store on the network or without; only what is really
+    built needs it. None for a project's own."""
 
-    def build_files(self, *, caches: bool) -> tuple[str, tuple[ContextFile, ...]]:
-        """The Dockerfile and its context, with the mounts of the caches or without."""
+    def build_files(self, *, caches: bool, store: bool = False) -> tuple[str, tuple[ContextFile, ...]]:
+        """The Dockerfile and its context, with the mounts of the caches or without, and with the secret that names
+        sccache's store on the network where the builder has it."""
         if not caches or self.with_caches is None:
             return self.dockerfile, self.context
-        cached = self.with_caches()
+        cached = self.with_caches(store)
         return cached.dockerfile, tuple(sorted((*self.context, *cached.context), key=lambda file: file.path))
 
     @property

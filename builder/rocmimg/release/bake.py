@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rocmimg.plan import LABEL_INPUTS, ImagePlan
+from rocmimg.plan import LABEL_INPUTS, STORE, ImagePlan
 from rocmimg.plan.export import write_contexts
 from rocmimg.registry import parse
 
 FILE = "docker-bake.json"
+STORE_VARIABLE = "ROCMIMG_SCCACHE_STORE"
+"""What a builder elsewhere is told of sccache's store: lines of a shell; without it, each builder has its own cache."""
 
 
 def bake_file(images: Iterable[ImagePlan], *, cache: str = "") -> dict[str, Any]:
@@ -42,6 +44,8 @@ def bake_file(images: Iterable[ImagePlan], *, cache: str = "") -> dict[str, Any]
             target["contexts"] = {image.base: f"target:{target_name(str(image.needs))}"}
         if image.cell.config.network.engine_mode != "default":
             target["network"] = image.cell.config.network.engine_mode
+        if image.with_caches and image.cell.config.cache.compiler == "sccache":
+            target["secret"] = [{"type": "env", "id": STORE, "env": STORE_VARIABLE}]
         if cache:
             reference = f"{parse(cache).repository}:{image.id}"
             target["cache-from"] = [{"type": "registry", "ref": reference}]

@@ -24,6 +24,8 @@ PREFIX: Final = "rocmimg"
 """What the names of all cache mounts begin with."""
 COMPILERS: Final = "compilers.sh"
 """The program of ``templates/files`` that puts the compiler cache in front of the compilers."""
+STORE: Final = "rocmimg.sccache"
+"""Id of the secret that names sccache's store on the network: lines of a shell, ``export NAME=VALUE``."""
 _UNCACHED_PIP: Final = "--no-cache-dir"
 
 Tool = Literal["ccache", "sccache"]
@@ -74,6 +76,9 @@ class StageCaches:
             mounts.append(caches.mount(caches.tool, caches.tool, caches.arch, caches.compiled))
             mounts.append(Quoted(f"type=tmpfs,target={FOLDER}/compilers"))
             compilers = Quoted(f"{caches.tool} {word(caches.size)}")
+            if caches.store and caches.tool == "sccache":
+                mounts.append(Quoted(f"type=secret,id={STORE},target={FOLDER}/store"))
+                compilers = Quoted(f"{compilers} {caches.name(caches.tool, caches.arch, caches.compiled)}")
         return Step(mounts=tuple(mounts), body=Quoted(body.strip()), compilers=compilers)
 
 
@@ -92,6 +97,8 @@ class Caches:
     """The cell's name of its architectures."""
     compiled: str
     """What stands for base and architectures in names."""
+    store: bool
+    """Whether sccache is told of a store on the network."""
     environments: Mapping[str, str]
     """Stage -> what stands for all that a wheel is compiled against there."""
 
@@ -99,14 +106,20 @@ class Caches:
         """As the steps of a stage see them."""
         return StageCaches(stage=stage, caches=self)
 
+    def name(self, kind: str, *fits: str) -> Quoted:
+        """What one cache is called."""
+        return word(".".join((PREFIX, self.namespace, kind, *fits)))
+
     def mount(self, kind: str, folder: str, *fits: str, locked: bool = False) -> Quoted:
         """The value of ``--mount`` for one cache."""
-        name = word(".".join((PREFIX, self.namespace, kind, *fits)))
-        return Quoted(f"type=cache,id={name},target={FOLDER}/{folder}{',sharing=locked' if locked else ''}")
+        return Quoted(
+            f"type=cache,id={self.name(kind, *fits)},target={FOLDER}/{folder}{',sharing=locked' if locked else ''}"
+        )
 
 
-def caches_of(cell: Cell, rendered: Rendered) -> Caches:
-    """The caches for the steps of ``rendered``, a cell's Dockerfile without them."""
+def caches_of(cell: Cell, rendered: Rendered, *, store: bool = False) -> Caches:
+    """The caches for the steps of ``rendered``, a cell's Dockerfile without them; ``store`` says whether the build has
+    the secret that names a store on the network."""
     config = cell.config.cache
     tool: Tool | None
     match config.compiler:
@@ -127,6 +140,7 @@ def caches_of(cell: Cell, rendered: Rendered) -> Caches:
         tool=tool,
         installs=config.compiler in ("ccache", "sccache"),
         size=config.size,
+        store=store,
         base=_short(base),
         arch=cell.arch,
         compiled=_short([*base, *cell.archs]),

@@ -376,3 +376,27 @@ def test_an_exception_of_the_listener_ends_the_build(engine: Engine, base: str) 
         engine.build(BuildRequest(dockerfile=f"FROM {base}\nRUN exec sleep {naptime}\n"), listener)
     if engine.info.kind == "docker":
         assert until(lambda: not running(naptime), 5)
+
+
+def test_a_secret_reaches_its_step_and_nothing_else(engine: Engine, base: str) -> None:
+    secret, salt = f"hunter2-{uuid.uuid4().hex}", uuid.uuid4().hex
+    step = "RUN --mount=type=secret,id=%s,target=/run/key"
+    text = (
+        f"FROM {base} AS part\n{step % 'key'} echo {salt}; wc -c </run/key >/length\n"
+        f"FROM {base}\nCOPY --from=part /length /length\n{step % 'key'} wc -c </run/key >/own\n"
+        f"{step % 'other'} echo {salt}; if [ -e /run/key ]; then wc -c </run/key; else echo 0; fi >/missing\n"
+    )
+    _, events = build(engine, text, secrets={"key": secret.encode()})
+    sizes = output(engine, "cat", "/length", "/own", "/missing").split()
+    assert sizes == [str(len(secret)), str(len(secret)), "0"]
+    assert output(engine, "grep", "-r", "-l", secret, "/run", "/tmp", "/etc") == ""
+    assert secret not in "".join(map(str, (engine.image(TAG), engine.history(TAG), events)))
+    # Another secret is no reason to run a step again.
+    _, events = build(engine, text, secrets={"key": b"another"})
+    assert output(engine, "cat", "/length") == f"{len(secret)}\n"
+
+
+def test_a_long_secret_arrives_whole(engine: Engine, base: str) -> None:
+    text = f"FROM {base}\nRUN --mount=type=secret,id=key : {uuid.uuid4().hex}; wc -c </run/secrets/key >/length\n"
+    build(engine, text, secrets={"key": b"x" * 50_000})
+    assert output(engine, "cat", "/length") == "50000\n"

