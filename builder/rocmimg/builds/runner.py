@@ -23,7 +23,7 @@ from rocmimg.builds.observe import CellLog, View
 from rocmimg.builds.results import CellResult
 from rocmimg.builds.rootfs import RootfsMaker
 from rocmimg.builds.steps import UNNAMED, Step, StepRecorder, own_step
-from rocmimg.builds.store import store_secret
+from rocmimg.builds.store import hidden_words, store_secret
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
 from rocmimg.errors import ConfigError, DiskFullError, LockError, Position, RocmimgError
@@ -231,6 +231,7 @@ class _Run:
             labels=self._labels(image, base_id),
             build_args=image.build_args,
             secrets=secrets,
+            hidden=hidden_words(os.environ) if secrets else (),
             target=image.target or None,
             network_mode=image.cell.config.network.engine_mode,
             no_cache=self._options.no_cache,

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from rocmimg.errors import ConfigError, Position
 from rocmimg.plan import STORE
@@ -16,7 +17,18 @@ _NAMES_A_STORE: Final = re.compile(
     r"|AZURE_CONNECTION_STRING)"
 )
 _HANDED_ON: Final = re.compile(r"(SCCACHE|AWS)_[A-Z0-9_]+")
+_CREDENTIAL: Final = re.compile(r"ACCESS_KEY|SECRET|TOKEN|PASSWORD|CONNECTION_STRING")
 _KEY_FILE: Final = "SCCACHE_GCS_KEY_PATH"
+
+
+def hidden_words(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What of the store's variables no log of a build may show, whatever its steps print."""
+    found = set()
+    for name, value in environ.items():
+        if _HANDED_ON.fullmatch(name) and value:
+            password = urlsplit(value).password if "://" in value else None
+            found |= {value, password} if password else {value} if _CREDENTIAL.search(name) else set()
+    return tuple(sorted(found))
 
 
 def store_secret(environ: Mapping[str, str]) -> Mapping[str, bytes]:

@@ -12,6 +12,7 @@ import itertools
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
@@ -30,7 +31,7 @@ from rocmimg.engine.types import BuildOutcome, BuildRequest
 from rocmimg.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rocmimg.engine.api import Api
 
@@ -99,7 +100,7 @@ class Builds:
                 raise BuildCancelled
             self._running[request.build_id] = running
         began = time.monotonic()
-        watch = _Watch(on_event)
+        watch = _Watch(on_event, request.hidden)
         try:
             send = self._by_stage if self._api.podman else self._send
             image_id = send(request, running, watch)
@@ -154,20 +155,29 @@ class Builds:
 class _Watch:
     """What has to be remembered of the events to name the step that failed."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, on_event: Callable[[Event], None], hidden: Iterable[str]) -> None:
         self._on_event = on_event
+        self._hidden = sorted(filter(None, hidden), key=len, reverse=True)
         self.podman = PodmanSteps()
         self._tail: dict[str, collections.deque[str]] = {}
         self.failed = ""
         self._failed_digest = ""
 
     def see(self, events: Iterator[Event]) -> None:
-        for event in events:
+        for event in map(self._without_hidden, events):
             if isinstance(event, StepLog):
                 self._tail.setdefault(event.digest, collections.deque(maxlen=_LAST_LINES)).append(event.text)
             elif isinstance(event, StepFinished) and event.error and not self.failed and not event.cancelled:
                 self.failed, self._failed_digest = event.name, event.digest
             self._on_event(event)
+
+    def _without_hidden(self, event: Event) -> Event:
+        if not (self._hidden and isinstance(event, StepLog)):
+            return event
+        text = event.text
+        for word in self._hidden:
+            text = text.replace(word, "***")
+        return replace(event, text=text)
 
     def error(self, message: str) -> Exception:
         log = tuple(self._tail.get(self._failed_digest, ())) if self.failed else ()

@@ -10,6 +10,7 @@ has one stage, other stages are named by their image's id, and a mounted folder 
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -101,7 +102,7 @@ class _Rewrite:
                 return ""
             fields["from"] = self.ids[stage.lower()]
         else:
-            source = fields.get("source", "").removeprefix(".").strip("/")
+            source = posixpath.normpath(f"/{fields.get('source', '')}").strip("/")
             if fields["type"] != "bind" or "$" in source:
                 return ""
             found = [one for one in self.context if not source or f"{one.path}/".startswith(f"{source}/")]

@@ -106,6 +106,8 @@ class BuildRequest:
     build_args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Id -> what ``RUN --mount=type=secret,id=...`` finds; in no layer, argument or label."""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    """Words that no line of a step shows, whatever the step prints."""
     target: str | None = None
     network_mode: NetworkMode = "default"
     no_cache: bool = False

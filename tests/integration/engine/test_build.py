@@ -391,6 +391,10 @@ def test_a_secret_reaches_its_step_and_nothing_else(engine: Engine, base: str) -
     assert sizes == [str(len(secret)), str(len(secret)), "0"]
     assert output(engine, "grep", "-r", "-l", secret, "/run", "/tmp", "/etc") == ""
     assert secret not in "".join(map(str, (engine.image(TAG), engine.history(TAG), events)))
+    printing = f"FROM {base}\n{step % 'key'} cat /run/key; exit 1\n"
+    with pytest.raises(StepFailed) as caught:
+        build(engine, printing, secrets={"key": secret.encode()}, hidden=(secret,))
+    assert caught.value.log == ("***",)
     # Another secret is no reason to run a step again.
     _, events = build(engine, text, secrets={"key": b"another"})
     assert output(engine, "cat", "/length") == f"{len(secret)}\n"

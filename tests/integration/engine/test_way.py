@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,28 @@ targets:
   onapp: {{gpu_archs: [gfx942], base: {{cell: app}}, image: rocmimg-test/onapp, command: [ls]}}
   bad: {{gpu_archs: [gfx942], base: {base}, image: rocmimg-test/bad, components: {{broken: {{}}}}}}
   slow: {{gpu_archs: [gfx942, gfx950], base: {base}, image: rocmimg-test/slow, components: {{slow: {{}}}}}}
+  keeps:
+    gpu_archs: [gfx942]
+    base: {base}
+    image: rocmimg-test/keeps
+    cache: {{namespace: {namespace}}}
+    components: {{keeps: {{}}}}
+"""
+KINDS = ("git", "apt", "pip", "ccache")
+KEEPS = f"""\
+{{% extends "components/component.j2" %}}
+{{% block build %}}
+{{% call m.run(network=true, git=true, apt=true, compiles=true) %}}
+mkdir /made && : {{{{ options.n }}}} --no-cache-dir \
+ && for kind in {" ".join(KINDS)}; do \
+        [ ! -f /run/rocmimg/$kind/left ] || echo $kind >> /made/seen; \
+        [ ! -d /run/rocmimg/$kind ] || echo kept-by-a-cache > /run/rocmimg/$kind/left; \
+    done
+{{% endcall %}}
+{{% endblock %}}
+{{% block install %}}
+COPY --from=keeps /made /made
+{{% endblock %}}
 """
 STAGE = """\
 {{% extends "components/component.j2" %}}
@@ -94,10 +117,10 @@ class Way:
         """A component of the shape of production: a stage whose result the final one mounts."""
         self.recipe(name, STAGE.format(name=name, text=text))
 
-    def recipe(self, name: str, text: str) -> None:
+    def recipe(self, name: str, text: str, **keys: Any) -> None:
         folder = self.folder / "templates/components"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.yaml").write_text(json.dumps({"description": name, "sources": ["none"]}))
+        (folder / f"{name}.yaml").write_text(json.dumps({"description": name, "sources": ["none"]} | keys))
         (folder / f"{name}.j2").write_text(text)
 
     def plain(self, name: str, step: str) -> None:
@@ -122,11 +145,13 @@ def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFacto
     registry = folder / "registry"
     with running(registry, inside=started.inside(), port=PORT if started.pid else 0) as host:
         made = Way(started, engine, folder, host)
-        (folder / "images.yaml").write_text(MATRIX.format(host=host, base=SMALL_BASE))
+        namespace = f"way-{uuid.uuid4().hex[:12]}"
+        (folder / "images.yaml").write_text(MATRIX.format(host=host, base=SMALL_BASE, namespace=namespace))
         made.part("part", "first")
         made.part("other", "other")
         made.plain("broken", "sleep 3; echo the reason >&2 && exit 7")
         made.plain("slow", "sleep 619")
+        made.recipe("keeps", KEEPS, options={"n": {"type": "int", "default": 0, "help": "Makes the step another one"}})
         yield made
         for image in engine.images():
             for name in (*image.tags, *image.digests):
@@ -195,6 +220,20 @@ def test_ctrl_c_with_two_cells(way: Way) -> None:
     rows = json.loads((way.folder / "build/report.json").read_text())
     assert {row["status"] for row in rows} == {"cancelled"}
     assert way.engine.images(), "the engine lives"
+
+
+def test_caches_of_steps(way: Way) -> None:
+    def seen(n: int, *options: str) -> list[str]:
+        (row,) = way.run("build", "--target", "keeps", "--set", f"components.keeps.options.n={n}", *options)
+        with way.engine.run(ContainerSpec(image=row["image_id"])) as container:
+            left = container.exec(["grep", "-rl", "kept-by-a-cache", "/made", "/run", "/tmp", "/var"], timeout=60)
+            assert left.stdout == b""
+            return container.exec(["cat", "/made/seen"], timeout=60).stdout.decode().split()
+
+    assert seen(1) == []
+    assert seen(2) == list(KINDS)
+    assert seen(3, "--no-cache") == []
+    assert seen(4) == list(KINDS)
 
 
 def test_cell_on_cell(way: Way) -> None:

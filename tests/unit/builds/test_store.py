@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from rocmimg.builds.store import store_secret
+from rocmimg.builds.store import hidden_words, store_secret
 from rocmimg.errors import ConfigError
 from rocmimg.plan import STORE
 
@@ -49,3 +49,11 @@ def test_what_a_shell_reads_is_what_was_set(tmp_path):
 def test_a_key_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"SCCACHE_GCS_KEY_PATH: .*gone"):
         store_secret({"SCCACHE_GCS_BUCKET": "b", "SCCACHE_GCS_KEY_PATH": f"{tmp_path}/gone"})
+
+
+def test_no_log_shows_what_opens_the_store():
+    given = {
+        "SCCACHE_REDIS_ENDPOINT": "rediss://:hunter2@h:1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "",
+        "SCCACHE_REGION": "eu", "GITHUB_TOKEN": "other", "SCCACHE_WEBDAV_ENDPOINT": "https://h/x",
+    }  # fmt: skip
+    assert set(hidden_words(given)) == {"rediss://:hunter2@h:1", "hunter2", "s"}

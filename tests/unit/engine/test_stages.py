@@ -106,6 +106,15 @@ def test_a_mounted_folder_is_named_by_its_content() -> None:
     assert {file.path: file.data for file in one.context} == {"files/a": b"1", "files2": b"2", f"{source}/a": b"1"}
 
 
+@pytest.mark.parametrize("source", [".hidden/a", "./.hidden/a", "/.hidden/a", ".hidden/../.hidden//a"])
+def test_a_mounted_file_may_begin_with_a_dot(source: str) -> None:
+    context = [ContextFile(path=".hidden/a", data=b"1"), ContextFile(path="hidden/a", data=b"2")]
+    (part,) = parts(f"FROM base\nRUN --mount=type=bind,source={source},target=/a cat /a\n", context=context)
+    _, _, copy = part.context
+    assert (copy.path.partition("/")[2].partition("/")[2], copy.data) == (".hidden/a", b"1")
+    assert f"source={copy.path},target=/a" in part.dockerfile
+
+
 @pytest.mark.parametrize("source", ["", ",source=.", ",src=/", ",source=./"])
 def test_the_whole_context_can_be_mounted(source: str) -> None:
     (part,) = parts(

@@ -232,3 +232,12 @@ def test_bake_links_cells_instead_of_pulling_them(plan: Plan) -> None:
     assert upper["cache-from"] == [{"type": "registry", "ref": "registry.example/cache:upper-gfx942"}]
     lower = bake_file(plan.images)["target"]["lower-gfx9"]
     assert not {"cache-to", "contexts", "network"} & lower.keys()
+
+
+def test_bake_names_the_secret_of_a_store_and_no_more(load_matrix: Callable[..., Matrix]) -> None:
+    matrix = load_matrix(MATRIX, "cache.compiler=sccache")
+    targets = bake_file(make_plan(matrix, CELLS).images)["target"]
+    assert {json.dumps(target["secret"]) for target in targets.values()} == {
+        '[{"type": "env", "id": "rocmimg.sccache", "env": "ROCMIMG_SCCACHE_STORE"}]'
+    }
+    assert "secret" not in bake_file(make_plan(load_matrix(MATRIX), CELLS).images)["target"]["lower-gfx9"]
