@@ -7,37 +7,43 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from rocmimg.builds.decide import UP_TO_DATE
-from rocmimg.builds.observe import ending, output, short
+from rocmimg.builds.observe import EndingOf, ending_of, output, short
 from rocmimg.builds.progress import Progress, RunningCell, RunningStep, clock
-from rocmimg.builds.results import CellResult
 from rocmimg.engine import Event, StepLog
 from rocmimg.terminal import console
 
 _FRAME_S: Final = 0.25
 _MARKS: Final = {
-    "built": ("\u2713", "+", "green"),
-    UP_TO_DATE: ("\u2713", "+", "cyan"),
-    "failed": ("\u2717", "x", "bold red"),
-    "cancelled": ("-", "-", "yellow"),
+    "good": ("\u2713", "+", "green"),
+    "same": ("\u2713", "+", "cyan"),
+    "bad": ("\u2717", "x", "bold red"),
+    "open": ("-", "-", "yellow"),
 }
 
 
 class LiveView:
     """See :class:`~rocmimg.builds.observe.View`."""
 
-    def __init__(self, screen: Console, *, verbose: bool = False, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        screen: Console,
+        *,
+        verbose: bool = False,
+        progress: Progress | None = None,
+        ending: EndingOf | None = None,
+    ) -> None:
         self._screen = screen
         self._ascii = screen.options.ascii_only
         self._verbose = verbose
         self._progress = progress or Progress()
+        self._ending = ending or ending_of
         self._spinner = Spinner("line" if self._ascii else "dots")
         self._ended: queue.SimpleQueue[Text] = queue.SimpleQueue()
 
@@ -52,15 +58,21 @@ class LiveView:
     def event(self, cell_id: str, event: Event) -> None:
         """The engine reported."""
         self._progress.event(cell_id, event)
-        if self._verbose and isinstance(event, StepLog):
+        if isinstance(event, StepLog):
             place = self._progress.place(cell_id, event.digest)
-            self._print(Text(f"{cell_id} [{place}] {output(event.text)}", style="dim"))
+            self.said(cell_id, f"[{place}] {output(event.text)}")
 
-    def finished(self, result: CellResult) -> None:
+    def said(self, cell_id: str, text: str) -> None:
+        """What only those want to know who asked for every line."""
+        if self._verbose:
+            self._print(Text(f"{cell_id} {text}", style="dim"))
+
+    def finished(self, result: Any) -> None:
         """The cell is done: printed above what runs, with the reason of a failure."""
-        self._progress.finished(result)
-        mark, plain, style = _MARKS[result.status]
-        first, *rest = ending(result)
+        ending = self._ending(result)
+        self._progress.finished(ending)
+        mark, plain, style = _MARKS[ending.mark]
+        first, *rest = ending.lines
         self._print(Text.assemble((plain if self._ascii else mark, style), " ", (first, style if rest else "")))
         for line in rest:
             self._print(Text(f"    {line}"))
@@ -117,10 +129,12 @@ def _row(step: RunningStep, places: int, times: int) -> Text:
 
 
 @contextmanager
-def live_view(*, verbose: bool = False) -> Iterator[LiveView]:
+def live_view(
+    *, verbose: bool = False, progress: Progress | None = None, ending: EndingOf | None = None
+) -> Iterator[LiveView]:
     """A view that is redrawn until the block ends, on standard error."""
     screen = console(stderr=True)
-    view = LiveView(screen, verbose=verbose)
+    view = LiveView(screen, verbose=verbose, progress=progress, ending=ending)
     # Lines for a terminal go above what is drawn; standard output that goes elsewhere stays there.
     tty = sys.stdout.isatty()
     with Live(view, console=screen, auto_refresh=False, transient=True, redirect_stdout=tty) as live:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import click
 
-from rocmimg.builds.progress import Progress, clock
-from rocmimg.builds.results import CellResult
+from rocmimg.builds.decide import UP_TO_DATE
+from rocmimg.builds.progress import Ending, Outcome, Progress, clock
+from rocmimg.builds.results import CellResult, Status
 from rocmimg.engine import BuildWarning, Event, StepFinished, StepLog, StepStarted, Transfer
 from rocmimg.files import LogFile
 from rocmimg.terminal import harmless
@@ -21,6 +22,10 @@ from rocmimg.terminal import harmless
 HEARTBEAT_S: Final = 30.0
 _REASON_LINES: Final = 5
 """So many last lines of a step are told when it fails; the summary and the log have more."""
+
+
+EndingOf = Callable[[Any], Ending]
+"""What a view shows of a result, whatever the verb."""
 
 
 class View(Protocol):
@@ -42,9 +47,13 @@ class View(Protocol):
 class PlainView:
     """One line for each step that ended, and a sign of life of those that take long; for logs of CI and for pipes."""
 
-    def __init__(self, *, verbose: bool = False, progress: Progress | None = None) -> None:
+    def __init__(
+        self, *, verbose: bool = False, progress: Progress | None = None, ending: EndingOf | None = None
+    ) -> None:
         self._verbose = verbose
         self._progress = progress or Progress()
+        self._ending = ending or ending_of
+        self._phases: dict[str, str] = {}
         self._told: dict[tuple[str, str, float], float] = {}
         self._lock = threading.Lock()
 
@@ -57,9 +66,17 @@ class PlainView:
         self._progress.planned(cells)
 
     def started(self, cell_id: str, what: str) -> None:
-        """See :class:`View`."""
+        """See :class:`View`; of a transfer that goes on only its beginning."""
         self._progress.started(cell_id, what)
-        self._say(cell_id, what)
+        what = what.partition(" ")[0] if what.endswith(" MB") else what
+        if self._phases.get(cell_id) != what:
+            self._phases[cell_id] = what
+            self._say(cell_id, what)
+
+    def said(self, cell_id: str, text: str) -> None:
+        """What only those want to know who asked for every line."""
+        if self._verbose:
+            self._say(cell_id, text)
 
     def event(self, cell_id: str, event: Event) -> None:
         """See :class:`View`."""
@@ -69,32 +86,38 @@ class PlainView:
                 self._say(cell_id, f"{'cancelled' if event.cancelled else 'FAILED'} {short(event.name)}")
             elif not event.name.startswith("[internal]"):
                 self._say(cell_id, f"{short(event.name)} {'cached' if event.cached else f'{event.seconds:.1f}s'}")
-        elif self._verbose and isinstance(event, StepLog):
-            self._say(cell_id, f"[{self._progress.place(cell_id, event.digest)}] {output(event.text)}")
+        elif isinstance(event, StepLog):
+            self.said(cell_id, f"[{self._progress.place(cell_id, event.digest)}] {output(event.text)}")
 
-    def finished(self, result: CellResult) -> None:
+    def finished(self, result: Any) -> None:
         """See :class:`View`."""
-        self._progress.finished(result)
-        first, *rest = ending(result)
-        self._say(result.id, first.removeprefix(f"{result.id} "))
+        ending = self._ending(result)
+        self._progress.finished(ending)
+        first, *rest = ending.lines
+        self._say(ending.id, first.removeprefix(f"{ending.id} "))
         for line in rest:
-            self._say(result.id, f"  {line}")
+            self._say(ending.id, f"  {line}")
 
     def beat(self) -> None:
         """Tell what has run for long without a word here, with the last line that it wrote."""
         for cell in self._progress.snapshot().running:
             for step in cell.steps:
-                key = (cell.id, step.digest, step.began)
-                if step.seconds - self._told.get(key, 0.0) >= HEARTBEAT_S:
-                    self._told[key] = step.seconds
-                    line = f": {short(step.line)}" if step.line else ""
-                    self._say(cell.id, f"[{step.name.place}] runs for {clock(step.seconds)}{line}")
+                line = f": {short(step.line)}" if step.line else ""
+                self._beat(cell.id, (cell.id, step.digest, step.began), step.seconds, f"[{step.name.place}]", line)
+            if cell.phase and not cell.steps:
+                key = (cell.id, "", cell.phase_began)
+                self._beat(cell.id, key, cell.phase_seconds, short(cell.phase), "")
+
+    def _beat(self, cell_id: str, key: tuple[str, str, float], seconds: float, what: str, line: str) -> None:
+        if seconds - self._told.get(key, 0.0) >= HEARTBEAT_S:
+            self._told[key] = seconds
+            self._say(cell_id, f"{what} runs for {clock(seconds)}{line}")
 
 
 @contextmanager
-def plain_view(*, verbose: bool = False) -> Iterator[PlainView]:
+def plain_view(*, verbose: bool, progress: Progress, ending: EndingOf) -> Iterator[PlainView]:
     """A plain view with its sign of life, until the block ends."""
-    view, done = PlainView(verbose=verbose), threading.Event()
+    view, done = PlainView(verbose=verbose, progress=progress, ending=ending), threading.Event()
 
     def beats() -> None:
         while not done.wait(1):
@@ -121,18 +144,30 @@ class QuietView:
     def event(self, cell_id: str, event: Event) -> None:
         """See :class:`View`."""
 
-    def finished(self, result: CellResult) -> None:
+    def said(self, cell_id: str, text: str) -> None:
+        """See :class:`PlainView`."""
+
+    def finished(self, result: Any) -> None:
         """See :class:`View`."""
 
 
-def ending(result: CellResult) -> list[str]:
+def ending_of(result: CellResult) -> Ending:
     """What became of a cell, and for a failure why: the reason, and the last lines of the step."""
+    marks: dict[Status, Literal["good", "same", "bad", "open"]] = {
+        "built": "good", UP_TO_DATE: "same", "failed": "bad", "cancelled": "open",
+    }  # fmt: skip
+    outcome: Outcome = result.status if result.status in ("failed", "cancelled") else "done"
+    return Ending(id=result.id, outcome=outcome, mark=marks[result.status], lines=tuple(_told(result)))
+
+
+def _told(result: CellResult) -> Iterator[str]:
     if result.status == "cancelled" and not result.started:
-        return [f"{result.id} never started: {'; '.join(result.reasons)}"]
+        yield f"{result.id} never started: {'; '.join(result.reasons)}"
+        return
     told = f"{result.id} {result.status} in {result.seconds:.1f}s"
-    if result.error is None:
-        return [told]
-    return [f"{told}: {one_line(str(result.error))}", *map(output, result.last_lines[-_REASON_LINES:])]
+    yield f"{told}: {one_line(str(result.error))}" if result.error else told
+    if result.error:
+        yield from map(output, result.last_lines[-_REASON_LINES:])
 
 
 def output(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What every cell of a run does now: fed from several threads, read by the views."""
+"""What every cell or image of a run does now: fed from several threads, read by the views."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
-from rocmimg.builds.results import CellResult, Status
 from rocmimg.builds.steps import StepName
 from rocmimg.engine import Event, StepFinished, StepLog, StepStarted, Transfer
 from rocmimg.terminal import harmless
 
 _TRACE: Final = re.compile(r"\++ ")
 """What ``set -x`` writes: the command, not what it does."""
+Outcome = Literal["done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What became of a cell or an image, in the words of its verb."""
+
+    id: str
+    outcome: Outcome
+    mark: Literal["good", "same", "bad", "open"]
+    lines: tuple[str, ...]
+    """The first says how it ended, the others why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,8 @@ class RunningCell:
     seconds: float
     phase: str
     """What is done with it; the steps say it better where there are any."""
+    phase_began: float
+    phase_seconds: float
     steps: tuple[RunningStep, ...]
 
 
@@ -48,8 +61,9 @@ class RunningCell:
 class Snapshot:
     """A run at one moment."""
 
+    noun: str
     total: int
-    ended: Counter[Status]
+    ended: Counter[Outcome]
     running: tuple[RunningCell, ...]
     """In the order in which they began."""
     seconds: float
@@ -61,15 +75,16 @@ class Snapshot:
 
     @property
     def done(self) -> int:
-        """Cells whose image is there."""
-        return self.ended["built"] + self.ended["up-to-date"]
+        """Those that came to their end."""
+        return self.ended["done"]
 
     @property
     def counts(self) -> str:
         """All of it in one line; ``cancelled`` and ``failed`` where there are any."""
         told = [f"{self.queued} queued", f"{len(self.running)} running", f"{self.done} done"]
-        told += [f"{self.ended[status]} {status}" for status in ("failed", "cancelled") if self.ended[status]]
-        return f"{self.total} {'cell' if self.total == 1 else 'cells'}: {', '.join(told)}"
+        others: tuple[Outcome, ...] = ("failed", "cancelled")
+        told += [f"{self.ended[outcome]} {outcome}" for outcome in others if self.ended[outcome]]
+        return f"{self.total} {self.noun}{'' if self.total == 1 else 's'}: {', '.join(told)}"
 
 
 @dataclass(slots=True)
@@ -83,18 +98,19 @@ class _Step:
 class _Cell:
     began: float
     phase: str = ""
+    phase_began: float = 0.0
     steps: dict[str, _Step] = field(default_factory=dict)
 
 
 class Progress:
     """The state behind a view."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, noun: str = "cell") -> None:
+        self._clock, self._noun = clock, noun
         self._began = clock()
         self._total = 0
         self._cells: dict[str, _Cell] = {}
-        self._ended: Counter[Status] = Counter()
+        self._ended: Counter[Outcome] = Counter()
         self._lock = threading.Lock()
 
     def planned(self, cells: Iterable[str]) -> None:
@@ -105,7 +121,9 @@ class Progress:
     def started(self, cell_id: str, what: str) -> None:
         """The cell's work began, or went on to another phase."""
         with self._lock:
-            self._cells.setdefault(cell_id, _Cell(self._clock())).phase = what
+            cell = self._cells.setdefault(cell_id, _Cell(self._clock()))
+            if cell.phase != what:
+                cell.phase, cell.phase_began = what, self._clock()
 
     def event(self, cell_id: str, event: Event) -> None:
         """The engine reported."""
@@ -129,21 +147,34 @@ class Progress:
             cell = self._cells.get(cell_id)
             return cell.steps[digest].name.place if cell and digest in cell.steps else "engine"
 
-    def finished(self, result: CellResult) -> None:
+    def finished(self, ending: Ending) -> None:
         """The cell is done."""
         with self._lock:
-            self._cells.pop(result.id, None)
-            self._ended[result.status] += 1
+            self._cells.pop(ending.id, None)
+            self._ended[ending.outcome] += 1
 
     def snapshot(self) -> Snapshot:
         """As it is now."""
         with self._lock:
             now = self._clock()
             cells = tuple(
-                RunningCell(id=cell_id, seconds=now - cell.began, phase=cell.phase, steps=_shown(cell, now))
+                RunningCell(
+                    id=cell_id,
+                    seconds=now - cell.began,
+                    phase=cell.phase,
+                    phase_began=cell.phase_began,
+                    phase_seconds=now - cell.phase_began,
+                    steps=_shown(cell, now),
+                )
                 for cell_id, cell in self._cells.items()
             )
-            return Snapshot(total=self._total, ended=self._ended.copy(), running=cells, seconds=now - self._began)
+            return Snapshot(
+                noun=self._noun,
+                total=self._total,
+                ended=self._ended.copy(),
+                running=cells,
+                seconds=now - self._began,
+            )
 
 
 def _shown(cell: _Cell, now: float) -> tuple[RunningStep, ...]:

@@ -28,10 +28,11 @@ _REST_S: Final = 5
 
 
 class Progress:
-    """Follows the lines that the suite writes, and tells of each check that takes its time, once."""
+    """Follows the lines that the suite writes: tells once of each check that takes its time, and how each ended."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        self._path, self._tell = path, tell
+    def __init__(self, path: Path, tell: Callable[[str], None], ended: Callable[[str], None]) -> None:
+        self._path, self._tell, self._ended = path, tell, ended
+        self._begun = ""
         self._read = 0
         self._current, self._since = "", 0.0
 
@@ -48,6 +49,9 @@ class Progress:
         for line in whole.splitlines():
             record = json.loads(line)
             self._current, self._since = record.get(STARTED, ""), time.monotonic()
+            if self._begun and record.get("id") == self._begun:
+                self._ended(f"{self._begun} {record['status'].replace('-', ' ')}")
+            self._begun = self._current
         if self._current and time.monotonic() - self._since > SLOW_S:
             self._tell(self._current)
             self._current = ""
@@ -76,7 +80,7 @@ class PytestProcess:
     def judge(self, look: Callable[[], None]) -> str:
         """Let it go, now that its order is written; how it ended where that was not of its own accord.
 
-        ``look`` is called now and then while it runs.
+        ``look`` is called now and then while it runs, and at its end.
         """
         os.write(self._ready, b"\n")
         deadline = time.monotonic() + LIMIT_S
@@ -88,6 +92,7 @@ class PytestProcess:
                 if time.monotonic() > deadline:
                     return f"the suite hangs: ended after {LIMIT_S} s"
                 look()
+        look()
         return "" if code in (0, 1) else f"pytest ended with exit code {code}"
 
     def stop(self) -> None:

@@ -78,8 +78,11 @@ class Options:
 class View(Protocol):
     """Who is shown what happens, from any thread."""
 
-    def step(self, image: str, what: str) -> None:
+    def started(self, image: str, what: str) -> None:
         """What is done with an image now."""
+
+    def said(self, image: str, text: str) -> None:
+        """A detail: what became of one check."""
 
     def finished(self, result: ImageResult) -> None:
         """An image is judged."""
@@ -187,7 +190,11 @@ class Run:
         ):
             answer, expected = self._order(subject, container, folder, gpus[0] if gpus else None, no_gpu)
             lines = folder / "results.jsonl"
-            progress = Progress(lines, lambda check: self._view.step(expected.cell, check))
+            progress = Progress(
+                lines,
+                lambda check: self._view.started(expected.cell, check),
+                lambda check: self._view.said(expected.cell, check),
+            )
             checks = _read(lines, suite.judge(progress.look), log.path)
             self._export(folder / KERNELS, file_name(expected.cell))
             return replace(
@@ -258,7 +265,7 @@ class Run:
         image_id = subject.image.id if subject.image else ""
         detail = self._engine.image(image_id)
         expect = as_configured(subject.expected, detail) if detail else subject.expected
-        self._view.step(expect.cell, "reading the image")
+        self._view.started(expect.cell, "reading the image")
         if container:
             answer = probe(container, expect, python=any(tier != "image" for tier in tiers))
         else:

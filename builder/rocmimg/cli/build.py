@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rocmimg.cli.options import BUILD_FOLDER, Choice, Show, lives, progress_options, say, selection_options
+from rocmimg.cli.options import BUILD_FOLDER, Choice, Show, progress_options, say, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
+from rocmimg.cli.views import view
 from rocmimg.files import Unwritten
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
     from rocmimg.builds.foreign import Taken
-    from rocmimg.builds.observe import View
     from rocmimg.engine import Engine
     from rocmimg.matrix import Matrix
     from rocmimg.plan import Plan
@@ -60,17 +59,16 @@ def command(
     """Build the selected cells and the cells that they start from."""
     from rocmimg.builds.results import exit_code, write_report
 
-    shown = "quiet" if as_json and progress == "auto" else progress
     memory = choice.memory("build")
     unwritten = Unwritten()
     if not (force or no_cache or html) and (same := _nothing_to_do(memory)):
         path = choice.file.parent / BUILD_FOLDER / "report.json"
         with unwritten.instead_of("the report", path):
             write_report(same, path)
-        with _view(shown, verbose) as view:
-            view.planned(result.id for result in same)
+        with view(progress, verbose=verbose, as_json=as_json) as shown:
+            shown.planned(result.id for result in same)
             for result in same:
-                view.finished(result)
+                shown.finished(result)
         _print(same, as_json)
         say(unwritten)
         return unwritten.exit_code(exit_code(same))
@@ -109,8 +107,8 @@ def command(
                 _ask_for_names(foreign_tags(plan, due, images, engine))
             if contract:
                 _check_contract(selected.matrix, due, baseline)
-            with _view(shown, verbose) as view:
-                run(plan, engine, options, view, report, images=images)
+            with view(progress, verbose=verbose, as_json=as_json) as shown:
+                run(plan, engine, options, shown, report, images=images)
     finally:
         if finished:
             _print(finished, as_json)
@@ -167,18 +165,6 @@ def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> 
 
     for line in gate(matrix, cells, baseline):
         click.echo(f"contract: {line}", err=True)
-
-
-def _view(progress: Show, verbose: bool) -> AbstractContextManager[View]:
-    from rocmimg.builds.observe import QuietView, plain_view
-
-    if progress == "quiet":
-        return nullcontext(QuietView())
-    if lives(progress):
-        from rocmimg.builds.live import live_view
-
-        return live_view(verbose=verbose)
-    return plain_view(verbose=verbose)
 
 
 def _print(results: list[CellResult], as_json: bool) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from rocmimg.cli import complete
-from rocmimg.cli.options import Choice, say, selection_options
+from rocmimg.cli.options import Choice, Show, progress_options, say, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
+from rocmimg.cli.views import view
 from rocmimg.errors import ConfigError
 
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
+    from rocmimg.builds.progress import Ending
     from rocmimg.checks.model import CheckInfo, ImageResult, Tier
     from rocmimg.engine import Engine
+    from rocmimg.files import Unwritten
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -59,6 +62,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["restricted"]),
     help="Try the image under these conditions too: an unknown user id, a read-only root, a small /dev/shm.",
 )
+@progress_options
 @click.option("--list", "listing", is_flag=True, help="List the checks: id, tier and the failure classes of each.")
 @click.option("--json", "as_json", is_flag=True, help="An array of objects, one per image or, with --list, per check.")
 def command(
@@ -73,6 +77,8 @@ def command(
     markdown: Path | None,
     export_kernels: Path | None,
     conditions: tuple[str, ...],
+    progress: Show,
+    verbose: bool,
     listing: bool,
     as_json: bool,
 ) -> int:
@@ -87,7 +93,6 @@ def command(
     from rocmimg.contract.cells import names_of
     from rocmimg.engine import connect
     from rocmimg.report.checks import print_results
-    from rocmimg.report.progress import view
 
     if listing:
         return _list(choice.file, as_json=as_json)
@@ -99,7 +104,8 @@ def command(
     images = [name for name in choice.cells if is_reference(name) or not choice.file.exists()]
     cells = tuple(name for name in choice.cells if name not in images)
     subjects: list[ImageUnderTest] = []
-    with connect() as engine, view() as shown:
+    watched = view(progress, verbose=verbose, as_json=as_json, noun="image", ending=_ending)
+    with connect() as engine, watched as shown:
         if cells or choice.targets or choice.variants or not images:
             try:
                 selected = replace(choice, cells=cells).load(refs="known")
@@ -117,16 +123,29 @@ def command(
                     results=selected.build_folder / "results",
                 )
                 plan = selected.plan()
-                failed = pull_prebuilt(plan, selected.ids, engine, shown.step)
+                failed = pull_prebuilt(plan, selected.ids, engine, shown.started)
                 subjects = locate(plan, selected.ids, engine.images(), failed)
-        subjects += locate_references(engine, images, choice.archs, shown.step)
+        subjects += locate_references(engine, images, choice.archs, shown.started)
         page = page_of(html, options.results.parent)
+        shown.planned(one.expected.cell for one in subjects)
         results = run(subjects, engine, options, shown)
         unwritten = options.unwritten
         code = exit_code(results, require_gpu=require_gpu)
         if page:
             with unwritten.instead_of("the page", page.path):
                 _write_page(page, engine, subjects, results, code)
+    _write_reports(results, junit, markdown, require_gpu=require_gpu, unwritten=unwritten)
+    if as_json:
+        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+    else:
+        print_results(results)
+    say(unwritten)
+    return unwritten.exit_code(code)
+
+
+def _write_reports(
+    results: list[ImageResult], junit: Path | None, markdown: Path | None, *, require_gpu: bool, unwritten: Unwritten
+) -> None:
     if junit:
         from rocmimg.report.junit import write_junit
 
@@ -137,12 +156,17 @@ def command(
 
         with unwritten.instead_of("the summary", markdown), markdown.open("a", encoding="utf-8") as stream:
             stream.write(summary(results))
-    if as_json:
-        click.echo(json.dumps([result.as_json() for result in results], indent=2))
-    else:
-        print_results(results)
-    say(unwritten)
-    return unwritten.exit_code(code)
+
+
+def _ending(result: ImageResult) -> Ending:
+    from rocmimg.builds.progress import Ending
+    from rocmimg.report.checks import summary
+
+    failed = result.status == "failed"
+    mark: Literal["good", "bad", "open"] = "bad" if failed else "good" if result.status == "passed" else "open"
+    told = (f"{one.id}: {one.findings[0].what if one.findings else one.reason}" for one in result.failures)
+    lines = (f"{result.id} {summary(result)}", *told)
+    return Ending(id=result.id, outcome="failed" if failed else "done", mark=mark, lines=lines)
 
 
 def _write_page(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rocmimg.builds.locate import ImageUnderTest, locate
+from rocmimg.builds.observe import QuietView
 from rocmimg.checks.model import ImageResult
 from rocmimg.checks.run import Options, run
 from rocmimg.engine import BuildRequest
@@ -18,16 +19,6 @@ from .faults import HELPERS, Fault
 ROOT = Path(__file__).parents[3]
 LAB = ROOT / "examples/lab"
 CELL = "lab-gfx942"
-
-
-class Silent:
-    """Shows nothing."""
-
-    def step(self, image, what):
-        pass
-
-    def finished(self, result):
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +45,7 @@ def judge(lab_subject, host_engine, tmp_path) -> Callable[..., ImageResult]:
         expected = plan.expected.model_copy(update={"digest": lab_subject.expected.digest})
         subject = ImageUnderTest(plan=plan, expected=expected, image=info)
         given = Options(**{"tiers": ("image", "import"), "results": tmp_path / "results", "project": LAB, **options})
-        (result,) = run([subject], host_engine, given, Silent())
+        (result,) = run([subject], host_engine, given, QuietView())
         return result
 
     return judged

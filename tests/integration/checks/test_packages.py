@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rocmimg.builds.locate import locate_references
+from rocmimg.builds.observe import QuietView
 from rocmimg.checks.run import Options, run
 from rocmimg.engine import BuildRequest, ContainerSpec
 from rocmimg.plan import ContextFile
@@ -43,21 +44,13 @@ print(json.dumps(found))
 """
 
 
-class Silent:
-    def step(self, image, what):
-        pass
-
-    def finished(self, result):
-        pass
-
-
 @pytest.fixture
 def judge(host_engine, tmp_path):
     """The result of an image."""
 
     def judged(tag, *archs, tiers=("image", "import")):
         subjects = locate_references(host_engine, [tag], archs, lambda *_: None)
-        (result,) = run(subjects, host_engine, Options(tiers=tiers, results=tmp_path / "results"), Silent())
+        (result,) = run(subjects, host_engine, Options(tiers=tiers, results=tmp_path / "results"), QuietView())
         return result
 
     return judged

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rocmimg.builds.observe import QuietView
 from rocmimg.report.page import Head, Run, write_page
 from rocmimg.report.page.model import Cell
 from sample_runs import run_of
-
-from .conftest import Silent
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -132,7 +131,7 @@ def test_the_page_of_a_real_run(folder, lab_subject, host_engine):
     from rocmimg.cli.pages import planned, with_layers
 
     options = Options(tiers=("image", "import", "gpu"), results=folder, project=ROOT / "examples/lab")
-    (result,) = run([lab_subject], host_engine, options, Silent())
+    (result,) = run([lab_subject], host_engine, options, QuietView())
     layers = layers_of(host_engine, {result.id: (result.image_id, lab_subject.plan.base)})
     cell = with_layers(planned(lab_subject.plan), layers[result.id]) if lab_subject.plan else Cell(id=result.id)
     head = Head(verb="test", when="2026-11-30T12:00:00+00:00", who="a test", commit="", engine="docker", version="1")

@@ -86,6 +86,18 @@ def test_a_pull_and_an_export_give_one_as_well(told) -> None:
     assert told() == ["a: [engine] runs for 0:30: exporting layers"]
 
 
+def test_what_has_no_steps_gives_one_too_and_transfers_are_told_once(told) -> None:
+    run = Run()
+    for what in ("Downloading 1 of 9 MB", "Downloading 2 of 9 MB", "reading the image", "reading the image"):
+        run.view.started("a", what)
+    assert told() == ["a: Downloading", "a: reading the image"]
+    run.beat_until(29)
+    run.view.started("a", "aot-hip-rmsnorm")
+    told()
+    run.beat_until(60)
+    assert told() == ["a: aot-hip-rmsnorm runs for 0:30"]
+
+
 def test_verbose_tells_every_line_with_its_stage(told) -> None:
     run = Run(verbose=True)
     run.begin("1", "[aiter 2/3] RUN make")
