@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -50,9 +50,7 @@ def _with_environment(_ctx: click.Context, _: click.Parameter, value: tuple[str,
         words = shlex.split(os.environ.get("ROCMIMG_SET", ""))
     except ValueError as error:
         raise click.UsageError(f"ROCMIMG_SET: {error}; write PATH=VALUE words as for a shell.") from None
-    # Taken as it is: a pipeline's version comes from outside, and must not become a second setting.
-    version = os.environ.get("ROCMIMG_VERSION", "")
-    return (*words, *([f"version={version}"] if version else []), *value)
+    return (*words, *value)
 
 
 _MATRIX: Final = (
@@ -72,7 +70,7 @@ _MATRIX: Final = (
         shell_complete=complete.settings,
         callback=_with_environment,
         help="Change the selected cells, for instance components.aiter.ref=v0.1.12. Repeatable; those of "
-        "ROCMIMG_SET and the version of ROCMIMG_VERSION come first.",
+        "ROCMIMG_SET come first. ROCMIMG_VERSION is the version of all cells.",
     ),
     file_option("The matrix."),
 )
@@ -144,6 +142,8 @@ class Choice:
     targets: tuple[str, ...] = ()
     archs: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
+    version: str = field(default_factory=lambda: os.environ.get("ROCMIMG_VERSION", ""))
+    """Of every cell, also of those that the selected ones start from: a pipeline names the cells one by one."""
 
     @property
     def restricts(self) -> bool:
@@ -170,7 +170,8 @@ class Choice:
         from rocmimg.matrix import Selection, load, parse_set, select
 
         selection = Selection(ids=self.cells, targets=self.targets, archs=self.archs, variants=self.variants)
-        matrix = load(self.file, sets=[parse_set(text) for text in self.sets], selection=selection)
+        sets = [parse_set(text) for text in self.sets]
+        matrix = load(self.file, sets=sets, selection=selection, version=self.version)
         chosen = select(matrix.cells, selection, matrix.extended)
         if fetches or refs != "named":
             from rocmimg.matrix.mirrors import with_served_folders

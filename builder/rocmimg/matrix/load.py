@@ -38,8 +38,10 @@ class _Outline:
     layers: tuple[Node, ...]
 
 
-def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHING) -> Matrix:
+def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHING, version: str = "") -> Matrix:
     """Read a matrix; ``sets`` (see :func:`~rocmimg.matrix.cascade.parse_set`) change the cells of ``selection``.
+
+    ``version`` is that of every cell: what the selected ones start from has the same.
 
     Raises:
         ConfigError: the file, a recipe or a set is wrong; the message has the position.
@@ -59,8 +61,10 @@ def load(path: Path, *, sets: Iterable[Node] = (), selection: Selection = NOTHIN
     chosen = set(select(outlines, selection, extended)) if (layers := tuple(sets)) else set()
     cells: list[Cell] = []
     errors: list[ConfigError] = []
+    place = Position("ROCMIMG_VERSION")
+    everywhere = (mapping({"version": Node(version, place)}, place),) if version else ()
     for outline in outlines:
-        extra = layers if outline.id in chosen else ()
+        extra = (*everywhere, *(layers if outline.id in chosen else ()))
         try:
             node = merged((*outline.layers, *extra))
             cells.append(_cell(outline, node, catalogue, archs, path.parent))

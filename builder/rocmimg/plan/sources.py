@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from rocmimg import git
 from rocmimg.engine.context import ContextFile
 from rocmimg.errors import Position, SourceError
 
@@ -17,8 +19,14 @@ if TYPE_CHECKING:
     from pathspec import PathSpec
 
 
-_WRITTEN: Final = frozenset((name,) for name in ("bake", "logs", "provenance", "report.json", "results", "sbom"))
-"""What verbs write into build/ beside images.yaml."""
+_WRITTEN: Final = frozenset(
+    (name,) for name in ("bake", "logs", "provenance", "report.json", "reports", "results", "sbom")
+)
+"""What verbs and pipelines write into build/ beside images.yaml."""
+_OWN: Final = ".rocmimg"
+"""Beside images.yaml: its schema, and what the jobs of a pipeline install."""
+_GIT: Final = ".git"
+_GIT_LIMIT_S: Final = 30
 
 
 def local_files(
@@ -53,11 +61,20 @@ def local_files(
 def digest(files: Iterable[ContextFile]) -> str:
     """sha256 over names, modes, links and contents, as hexadecimal digits.
 
+    Of a repository's own folder, the commit counts that is checked out: its other files are different in every clone.
+
     Raises:
         SourceError: a file cannot be read.
     """
     total = hashlib.sha256()
+    commits: dict[Path, str] = {}
     for file in files:
+        if repository := _repository(file):
+            if repository not in commits:
+                commits[repository] = _head(repository)
+                total.update(f"{repository.name}\0{commits[repository]}\0".encode())
+            if commits[repository]:
+                continue
         total.update(f"{file.path}\0{file.mode:o}\0{file.link or ''}\0".encode())
         total.update(_content_digest(file.data))
     return total.hexdigest()
@@ -73,6 +90,22 @@ def _content_digest(data: bytes | Path) -> bytes:
         raise SourceError(f"{data} cannot be read", why=str(error)) from error
 
 
+def _repository(file: ContextFile) -> Path | None:
+    """The `.git` that a file lies in."""
+    if isinstance(file.data, bytes) or _GIT not in (folders := PurePosixPath(file.path).parts[:-1]):
+        return None
+    return file.data.parents[len(folders) - 1 - folders.index(_GIT)]
+
+
+def _head(repository: Path) -> str:
+    """Its commit; empty where it has none, or git cannot tell."""
+    try:
+        done = git.run(["--git-dir", str(repository), "rev-parse", "--verify", "HEAD"], timeout=_GIT_LIMIT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode().strip() if done.returncode == 0 else ""
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise SourceError(f"{error.filename} cannot be read", why=str(error)) from error
@@ -83,7 +116,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_ours(path: Path, output: Path) -> bool:
-    return path.is_relative_to(output) and path.relative_to(output).parts[:1] in _WRITTEN
+    if path.is_relative_to(output):
+        return path.relative_to(output).parts[:1] in _WRITTEN
+    return path.is_relative_to(output.parent / _OWN)
 
 
 def _ignored(file: Path) -> PathSpec[Any] | None:

@@ -174,3 +174,27 @@ def test_help_imports_no_verb_and_no_heavy_library():
 def test_shell_completion_is_clicks(process):
     done = process(_ROCMIMG_COMPLETE="bash_source")
     assert "complete" in done.stdout
+
+
+BASES = """\
+targets:
+  lower: {gpu_archs: [gfx942], base: debian:12, tags: ["{version}-lower"]}
+  upper: {gpu_archs: [gfx942], base: {cell: lower}, tags: ["{version}-upper"]}
+"""
+
+
+def test_a_version_of_the_environment_is_that_of_the_bases_too(rocmimg, tmp_path):
+    (tmp_path / "images.yaml").write_text(BASES)
+    where = ("--file", str(tmp_path / "images.yaml"))
+    assert "FROM rocmimg:v7-lower" in rocmimg("render", "upper", *where, ROCMIMG_VERSION="v7").stdout
+    # A setting is one of the selected cells alone.
+    assert "FROM rocmimg:dev-lower" in rocmimg("render", "upper", *where, "--set", "version=v7").stdout
+
+
+@pytest.mark.parametrize("version", ["@images.yaml", "1.20", "null"])
+def test_a_version_of_the_environment_is_text(rocmimg, version):
+    done = rocmimg("list", "--json", ROCMIMG_VERSION=version)
+    if version.startswith("@"):
+        assert (done.returncode, "is not an image tag" in done.stderr) == (3, True)
+    else:
+        assert json.loads(done.stdout)[0]["tags"] == [f"rocmimg:{version}-t-mi30x"]

@@ -1,5 +1,7 @@
 """The plan of a target with a Dockerfile of the project's own: its inputs, its context, what a change rebuilds."""
 
+import subprocess
+
 import pytest
 
 from rocmimg.matrix import load
@@ -153,6 +155,41 @@ def test_what_a_build_writes_is_no_reason_for_the_next(mine, tmp_path):
     assert changed(before, mine()) == []
     (tmp_path / "build/mine.whl").write_text("x")
     assert changed(before, mine()) == ["context ."]
+
+
+def test_what_a_pipeline_leaves_in_its_checkout_is_no_reason_either(mine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM base\nARG GPU_ARCH\nARG AITER_REF\nCOPY . .\n")
+    before = mine()
+    for name in (".rocmimg/venv/bin/python", ".rocmimg/cache/x", "build/reports/junit.xml", "build/logs/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert changed(before, mine()) == []
+    (tmp_path / "deep/.rocmimg").mkdir(parents=True)
+    (tmp_path / "deep/.rocmimg/file").write_text("another project's")
+    assert changed(before, mine()) == ["context ."]
+
+
+def test_two_clones_of_a_commit_are_the_same_context(load_matrix, tmp_path):
+    def git(folder, *words):
+        subprocess.run(["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True)
+
+    def planned(folder):
+        own = f"dockerfile: {{path: Dockerfile, context: {folder}}}"
+        return make_plan(load_matrix(f"targets: {{mine: {{gpu_archs: [gfx942], {own}}}}}"), ["mine-gfx942"])
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM base\nCOPY . .\n")
+    git(tmp_path, "init", "--quiet", first)
+    assert changed(planned(first), planned(first)) == []  # no commit yet
+    (first / "file").write_text("one")
+    git(first, "add", ".")
+    git(first, "commit", "--quiet", "--message=one")
+    git(tmp_path, "clone", "--quiet", first, second)
+    assert changed(planned(first), planned(second)) == []
+    assert any(file.path == ".git/HEAD" for file in planned(second).images[0].context), "it travels"
+    git(second, "commit", "--quiet", "--allow-empty", "--message=two")
+    assert changed(planned(first), planned(second)) == ["context ."]
 
 
 def test_another_version_is_another_image(mine):

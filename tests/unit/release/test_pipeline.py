@@ -59,7 +59,7 @@ def test_bases_come_first_and_are_built_once(pipeline: Pipeline) -> None:
         "rocmimg doctor",
         "rocmimg pull --locked lower-gfx9",
         "rocmimg build --locked lower-gfx9 upper-gfx942",
-        "rocmimg test --locked --junit build/junit.xml --html build/test.html upper-gfx942",
+        "rocmimg test --locked --junit build/reports/junit.xml --html build/reports/test.html upper-gfx942",
         "rocmimg push --locked --candidate upper-gfx942",
     )
 
@@ -136,7 +136,23 @@ def test_actions_are_pinned_to_commits(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("place", ["tools/rocmimg-0.1.0.whl", "./tools", f"git+https://h/x.git@{'a' * 40}"])
 def test_rocmimg_comes_from_where_it_can_be_had(plan: Plan, place: str) -> None:
-    assert f"pip install --quiet {place}" in make_pipeline(plan, CELLS, source=place).install
+    pipeline = make_pipeline(plan, CELLS, source=place)
+    assert f"pip install --quiet {place}\n" in pipeline.install
+    named = f"'rocmimg[html] @ {place}'" if place.startswith("git+") else f"'{place}[html]'"
+    assert f"pip install --quiet {named}\n" in pipeline.install_drawing
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_draws_is_where_pages_are_written(pipeline: Pipeline, form: str) -> None:
+    found = written(pipeline, form)
+    if form == "buildkite":
+        jobs = {step["key"]: json.dumps(step) for step in found["steps"]}
+    else:
+        jobs = {name: json.dumps(job) for name, job in found.get("jobs", found).items() if isinstance(job, dict)}
+        jobs["check"] += json.dumps(found.get("default", {}).get("before_script"))
+    assert {name for name, text in jobs.items() if "[html]" in text} == {
+        name for name, text in jobs.items() if "--html" in text
+    }
 
 
 @pytest.mark.parametrize("place", ["image:reg.example:5000/tools/rocmimg:v1", f"image:ghcr.io/x@sha256:{'b' * 64}"])
@@ -158,7 +174,7 @@ def test_the_program_for_an_image_hands_over_engine_folder_and_variables(plan: P
     env = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "DOCKER_HOST": "unix:///run/x.sock"}
     env |= {"ROCMIMG_VERSION": "v1; rm -rf /", "GITHUB_STEP_SUMMARY": "/runner/summary/1", "SECRET": "hidden"}
     subprocess.run(["sh", "-euc", script], cwd=tmp_path, env=env, check=True)
-    subprocess.run([tmp_path / ".rocmimg-venv/bin/rocmimg", "list", "a b"], cwd=tmp_path, env=env, check=True)
+    subprocess.run([tmp_path / ".rocmimg/venv/bin/rocmimg", "list", "a b"], cwd=tmp_path, env=env, check=True)
     called = (tmp_path / "called").read_text().splitlines()
     assert called[-3:] == ["reg.example/rocmimg:v1", "list", "a b"]
     options = called[:-3]

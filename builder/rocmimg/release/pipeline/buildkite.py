@@ -27,11 +27,13 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
     before = [login(host).replace("$", "$$") for host in pipeline.hosts]
     after = list(map(logout, pipeline.hosts))
     publish = f"{_PUBLISH} || {_SCHEDULED}" if pipeline.nightly else _PUBLISH
-    setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"'
+    path = f'export PATH="$PWD/{VENV}/bin:$PATH"'
 
     for_publish = [_SET_VERSION, *([SIGN] if pipeline.signed else [])]
 
     def step(label: str, key: str, runner: Sequence[str], commands: Sequence[str], **more: Any) -> dict[str, Any]:
+        install = pipeline.install_drawing if "artifact_paths" in more else pipeline.install
+        setup = f"{install}{path}"
         script = [command.replace("$", "$$") for command in (setup, *(for_publish if more else []), *commands)]
         return {
             "label": label,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from rocmimg.release.pipeline.install import VENV
@@ -30,6 +31,7 @@ VERSIONS: Final = {
     SARIF: "v4.36.2",
 }
 """Written behind each as a comment."""
+_SARIF_FILE: Final = PurePosixPath("build/reports/check.sarif")
 _REPORTS: Final = f'{TEST_REPORTS} --markdown "$GITHUB_STEP_SUMMARY"'
 _PUBLISH: Final = "github.event_name != 'pull_request'"
 # A value goes to the shell through the environment, never as text of the script. An empty one is the version that
@@ -103,7 +105,8 @@ def _check(pipeline: Pipeline) -> dict[str, Any]:
             {
                 "name": "SARIF",
                 "if": "!cancelled()",
-                "run": f"{pipeline.check[0]} --format sarif > check.sarif || true  # the step before decides",
+                "run": f"mkdir -p {_SARIF_FILE.parent}\n"
+                f"{pipeline.check[0]} --format sarif > {_SARIF_FILE} || true  # the step before decides\n",
             },
             {
                 "name": "Show in code scanning",
@@ -111,7 +114,7 @@ def _check(pipeline: Pipeline) -> dict[str, Any]:
                 "if": "!cancelled() && (github.event_name != 'pull_request' || "
                 "github.event.pull_request.head.repo.full_name == github.repository)",
                 "uses": SARIF,
-                "with": {"sarif_file": "check.sarif"},
+                "with": {"sarif_file": str(_SARIF_FILE)},
             },
         ],
     }
@@ -119,9 +122,10 @@ def _check(pipeline: Pipeline) -> dict[str, Any]:
 
 def _setup(pipeline: Pipeline, *, engine: bool = False) -> list[dict[str, Any]]:
     """Sources, rocmimg and, where something is published, the engine and the registries."""
+    script = pipeline.install_drawing if engine else pipeline.install
     steps: list[dict[str, Any]] = [
         {"uses": CHECKOUT, "with": {"persist-credentials": False}},
-        {"name": "Install rocmimg", "run": f'{pipeline.install}echo "$PWD/{VENV}/bin" >> "$GITHUB_PATH"\n'},
+        {"name": "Install rocmimg", "run": f'{script}echo "$PWD/{VENV}/bin" >> "$GITHUB_PATH"\n'},
     ]
     if not engine:
         return steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rocmimg.release.pipeline.install import VENV
-from rocmimg.release.pipeline.model import CACHE, REPORTS, SIGN, Pipeline, login, logout
+from rocmimg.release.pipeline.model import CACHE, JUNIT, REPORTS, SIGN, Pipeline, login, logout
 
 _TAG: Final = {"if": "$CI_COMMIT_TAG"}
 _NIGHTLY: Final = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
@@ -20,7 +20,10 @@ esac
 
 def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
     """The contents of .gitlab-ci.yml as data. Nightlies run from a schedule that is made in GitLab itself."""
-    setup = f'{pipeline.install}export PATH="$PWD/{VENV}/bin:$PATH"\n'
+    setup, drawing = (
+        f'{script}export PATH="$PWD/{VENV}/bin:$PATH"\n' for script in (pipeline.install, pipeline.install_drawing)
+    )
+    log_in = [_SET_VERSION, *([SIGN] if pipeline.signed else []), *map(login, pipeline.hosts)]
     jobs: dict[str, Any] = {
         "stages": ["check", "build", "test", "promote"],
         "default": {"before_script": [setup], "cache": {"key": "rocmimg", "paths": [CACHE]}},
@@ -32,11 +35,11 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         },
     }
     publish = {
-        "before_script": [setup, _SET_VERSION, *([SIGN] if pipeline.signed else []), *map(login, pipeline.hosts)],
+        "before_script": [drawing, *log_in],
         "after_script": list(map(logout, pipeline.hosts)),
         "rules": [_TAG, *([_NIGHTLY] if pipeline.nightly else [])],
     }
-    artifacts = {"when": "always", "paths": list(REPORTS), "reports": {"junit": "build/junit.xml"}}
+    artifacts = {"when": "always", "paths": list(REPORTS), "reports": {"junit": JUNIT}}
     for build in pipeline.builds:
         jobs[f"build {build.cell}"] = {
             "stage": "build",
@@ -61,6 +64,7 @@ def pipeline_file(pipeline: Pipeline) -> dict[str, Any]:
         "stage": "promote",
         "tags": list(pipeline.runner),
         **publish,
+        "before_script": [setup, *log_in],
         "environment": "release",
         "resource_group": "images-promote",
         "script": [*pipeline.promote, *_retention(pipeline)],

@@ -8,14 +8,16 @@ from typing import Final
 
 from rocmimg.errors import ConfigError
 
-VENV: Final = ".rocmimg-venv"
+VENV: Final = ".rocmimg/venv"
+"""Below the folder that is no source of any build, as a context may be the whole checkout."""
+_UV: Final = ".rocmimg/uv"
 _IMAGE: Final = "image:"
 _FROM_SOURCE: Final = f"""\
 if python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   python3 -m venv {VENV}
-elif python3 -m venv .rocmimg-uv 2>/dev/null; then
-  .rocmimg-uv/bin/pip install --quiet uv  # brings a Python where the machine's own is older than 3.11
-  .rocmimg-uv/bin/uv venv --quiet --seed --python 3.12 {VENV}
+elif python3 -m venv {_UV} 2>/dev/null; then
+  {_UV}/bin/pip install --quiet uv  # brings a Python where the machine's own is older than 3.11
+  {_UV}/bin/uv venv --quiet --seed --python 3.12 {VENV}
 else
   echo "rocmimg needs python3 with venv; on Debian and Ubuntu: apt-get install python3-venv" >&2
   exit 1
@@ -31,7 +33,7 @@ cat > {VENV}/bin/rocmimg <<'END'
 #!/bin/sh
 set -eu
 set -- @PLACE@ "$@"
-export ROCMIMG_CACHE="${{ROCMIMG_CACHE:-$PWD/.cache/rocmimg}}"
+export ROCMIMG_CACHE="${{ROCMIMG_CACHE:-$PWD/.rocmimg/cache}}"
 for name in $(env | sed -n 's/^\\(\\(ROCMIMG\\|GITHUB\\|CI\\|BUILDKITE\\|SIGNING\\)_[A-Z_]*\\)=.*/\\1/p'); do
   set -- --env "$name" "$@"
 done
@@ -54,8 +56,8 @@ chmod +x {VENV}/bin/rocmimg
 """
 
 
-def install(place: str) -> str:
-    """A script for any shell, after which ``VENV/bin/rocmimg`` is there.
+def install(place: str, *, pictures: bool = False) -> str:
+    """A script for any shell, after which ``VENV/bin/rocmimg`` is there; ``pictures`` brings what draws those of pages.
 
     ``place`` is a wheel or a folder of the repository, ``git+https://...@COMMIT``, or ``image:REFERENCE``.
 
@@ -72,7 +74,8 @@ def install(place: str) -> str:
         or place in (".", "..")
         or place.startswith(("./", "../"))
     ):
-        return _FROM_SOURCE.replace("@PLACE@", shlex.quote(place))
+        named = f"rocmimg[html] @ {place}" if place.startswith("git+") else f"{place}[html]"
+        return _FROM_SOURCE.replace("@PLACE@", shlex.quote(named if pictures else place))
     raise ConfigError(
         f"--rocmimg {place}: a job cannot get rocmimg from there",
         next_step="name a wheel (tools/rocmimg.whl) or folder (./tools/rocmimg) of your repository, "

@@ -14,9 +14,11 @@ from rocmimg.registry.reference import HUB
 from rocmimg.release.candidates import public_reference
 from rocmimg.release.pipeline.install import install
 
-REPORTS: Final = ("build/junit.xml", "build/test.html", "build/report.json", "build/logs", "build/results")
-TEST_REPORTS: Final = "--junit build/junit.xml --html build/test.html"
-CACHE: Final = ".cache/rocmimg"
+JUNIT: Final = "build/reports/junit.xml"
+REPORTS: Final = ("build/reports", "build/report.json", "build/logs", "build/results")
+"""All of it is known as no source of a build, as a context may be the whole checkout."""
+TEST_REPORTS: Final = f"--junit {JUNIT} --html build/reports/test.html"
+CACHE: Final = ".rocmimg/cache"
 """Clones that the contract reads, kept from one run to the next."""
 SIGNING_KEY: Final = "ROCMIMG_SIGNING_KEY"
 """The secret, a private key in PEM form."""
@@ -88,6 +90,8 @@ class Pipeline:
     """Registries that jobs log in to."""
     install: str
     """A script for any shell: rocmimg, whatever Python the machine has."""
+    install_drawing: str
+    """The same, for jobs that write pages."""
     signed: bool
     """Whether what is pushed and promoted has to be signed."""
     nightly: str
@@ -144,6 +148,7 @@ def make_pipeline(plan: Plan, cell_ids: Sequence[str], *, source: str, nightly: 
         targets=tuple(dict.fromkeys(image.cell.target for image in wanted)),
         hosts=tuple(sorted({parse(str(public_reference(image))).host for image in plan.images})),
         install=install(source),
+        install_drawing=install(source, pictures=True),
         signed=any(image.cell.config.release.signers for image in plan.images),
         nightly=nightly,
         runner=_labels(wanted[0].cell, "check", wanted[0].cell.arch),
