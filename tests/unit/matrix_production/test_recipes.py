@@ -85,7 +85,7 @@ def test_a_part_that_setup_py_would_leave_out_is_looked_for(one, umbp, built):
 
 def test_a_wheel_must_have_the_parts_that_its_row_names(dockerfiles):
     for cell, name, part in (
-        ("rocm720-gfx942", "mori", "mori/cco/cco."),
+        ("rocm720-gfx942", "mori", "mori/cco/cco.cpython"),
         ("rocm720-gfx942", "nixl", "libplugin_UCX"),
         ("vllm-all", "nixl", "exporter_prometheus"),
     ):
