@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROCMIMG = [sys.executable, "-m", "rocmimg"]
 
@@ -22,15 +24,40 @@ def seconds(command: Sequence[str], cwd: Path | None = None) -> float:
     return took
 
 
+class Took(NamedTuple):
+    """Seconds on the clock, and of processors: the second says more where other work runs beside."""
+
+    wall: float
+    cpu: float
+
+
+def _took(command: Sequence[str], cwd: Path | None) -> Took:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = seconds(command, cwd)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
 def in_turn(commands: dict[str, Sequence[str]], runs: int, cwd: Path | None = None) -> dict[str, float]:
     """Median wall seconds of each command after one warm-up round; prints them."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
+    return {name: took.wall for name, took in both_in_turn(commands, runs, cwd).items()}
+
+
+def both_in_turn(commands: dict[str, Sequence[str]], runs: int, cwd: Path | None = None) -> dict[str, Took]:
+    """The same, with the seconds of processors."""
+    times: dict[str, list[Took]] = {name: [] for name in commands}
     for turn in range(runs + 1):
         for name, command in commands.items():
-            took = seconds(command, cwd)
+            took = _took(command, cwd)
             if turn:
                 times[name].append(took)
+    median: dict[str, Took] = {}
     for name, values in times.items():
-        low, middle, high = min(values), statistics.median(values), max(values)
-        print(f"  {name:48} {middle:7.3f} s  (min {low:.3f}, max {high:.3f}, {runs} runs)", flush=True)
-    return {name: statistics.median(values) for name, values in times.items()}
+        walls, cpus = zip(*values, strict=True)
+        median[name] = middle = Took(statistics.median(walls), statistics.median(cpus))
+        print(
+            f"  {name:48} {middle.wall:7.3f} s  (min {min(walls):.3f}, max {max(walls):.3f}, CPU {middle.cpu:.3f}, "
+            f"{runs} runs)",
+            flush=True,
+        )
+    return median

@@ -152,10 +152,10 @@ def _write_reports(
         with unwritten.instead_of("the JUnit file", junit):
             write_junit(results, junit, require_gpu=require_gpu)
     if markdown:
-        from rocmimg.report.markdown import results as summary
+        from rocmimg.report.checks import markdown as as_markdown
 
         with unwritten.instead_of("the summary", markdown), markdown.open("a", encoding="utf-8") as stream:
-            stream.write(summary(results))
+            stream.write(as_markdown(results))
 
 
 def _ending(result: ImageResult) -> Ending:

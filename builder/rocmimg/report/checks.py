@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from rocmimg.checks.model import TIERS, CheckResult, ImageResult
+from rocmimg.report.markdown import plain, table
 from rocmimg.report.table import filled, print_table
 
 _SHOWN: Final = {"not-applicable": "n/a", "not-run": "not run"}
@@ -103,3 +104,17 @@ def missing_rows(results: Sequence[ImageResult]) -> list[tuple[str, tuple[str, .
     for (check_id, reason), cells in found.items():
         by_reason.setdefault((reason, tuple(cells)), []).append(check_id)
     return [(reason, tuple(checks), cells) for (reason, cells), checks in by_reason.items()]
+
+
+def markdown(images: Sequence[ImageResult]) -> str:
+    """The results of ``rocmimg test``: a table, the failures, and what was not proven."""
+    rows = [(one.id, one.status.replace("-", " "), *(tier_text(one, tier) for tier in TIERS)) for one in images]
+    parts = [table(("cell or image", "result", *TIERS), rows)]
+    failures = [
+        (one.id, check.id, " ".join(check.classes), check.reason, check.fix) for one in images for check in one.failures
+    ]
+    if failures:
+        parts.append("#### Failed\n\n" + table(("image", "check", "class", "what", "fix"), failures))
+    if missing := missing_lines(images):
+        parts.append("#### Not proven\n\n" + "".join(f"- {plain(line)}\n" for line in missing))
+    return "\n".join(parts)

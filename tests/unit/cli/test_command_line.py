@@ -171,6 +171,22 @@ def test_help_imports_no_verb_and_no_heavy_library():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github", "markdown"])
+def test_the_linter_imports_nothing_of_the_rooms_that_it_does_not_need(tmp_path, form):
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM rocm/pytorch:latest\nRUN pip install torch\n")
+    heavy = {"docker", "jinja2", "pydantic", "rich", "pytest", "yaml", "msgspec"}
+    rooms = {"checks", "contract", "matrix", "plan", "engine", "registry", "release", "builds", "render"}
+    code = (
+        "import sys, rocmimg.cli as c; form, path, *heavy = sys.argv[1:];"
+        "c.run(['lint', '--format', form, '-o', path + '.report', path]);"
+        "print(sorted(set(heavy) & set(sys.modules)))"
+    )
+    names = (*heavy, *(f"rocmimg.{room}" for room in rooms))
+    done = subprocess.run([sys.executable, "-c", code, form, path, *names], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_shell_completion_is_clicks(process):
     done = process(_ROCMIMG_COMPLETE="bash_source")
     assert "complete" in done.stdout

@@ -264,3 +264,24 @@ def test_requirements_of_the_context_are_read(
     run(["lint", "--json", "Dockerfile"])
     found = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["rule"] == "ROC001"]
     assert [f["level"] for f in found] == levels
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ("", ["ROC001"]),
+        ("RUN python3 use_existing_torch.py\n", []),
+        ("RUN cd /app && python using_existing_torch.py --prefix\n", []),
+        ("RUN sed -i /torch/d req/rocm.txt\n", []),
+        ("RUN sed -i /torch/d other.txt\n", ["ROC001"]),
+        ("RUN sed -n /torch/p req/rocm.txt\n", ["ROC001"]),
+    ],
+)
+def test_requirements_that_a_step_rewrites_are_not_those_of_the_context(
+    capsys: pytest.CaptureFixture[str], before: str, found: list[str]
+) -> None:
+    write("Dockerfile", f"FROM rocm/pytorch:rocm7.2\nWORKDIR /app\nCOPY . .\n{before}RUN pip install -r req/rocm.txt\n")
+    write("req/rocm.txt", "torch==2.9.1\n")
+    run(["lint", "--json", "Dockerfile"])
+    told = json.loads(capsys.readouterr().out)["findings"]
+    assert [f["rule"] for f in told if f["rule"] == "ROC001" and f["level"] != "note"] == found

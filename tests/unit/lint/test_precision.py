@@ -181,3 +181,25 @@ def test_sibling_files_are_held_against_each_other() -> None:
     names = {"docker/rocm.Dockerfile": new, "docker/rocm720.Dockerfile": old, "other/rocm.Dockerfile": old}
     found = [f for f in lint(names, arguments={}, today=TODAY).findings if f.rule == "ROC019"]
     assert [(f.file, f.line) for f in found] == [("docker/rocm.Dockerfile", 2), ("docker/rocm720.Dockerfile", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (ROCM + "ARG PIN_BRANCH=8514f051 # release/2.10 as of 3/17\nRUN git clone -b $PIN_BRANCH x\n", "ROC016"),
+        (ROCM + "RUN pip install nvidia-cuda-nvdisasm==13.3.73\n", "ROC059"),
+        (ROCM + 'RUN echo "PATH=/x:$PATH" >> /home/admin/.bash_profile\n', "ROC012"),
+    ],
+)
+def test_what_is_a_note_or_nothing(text: str, rule: str) -> None:
+    assert {f.level.value for f in findings(text) if f.rule == rule} <= {"note"}
+
+
+def test_the_profile_of_the_images_own_user_is_read_by_nobody_either() -> None:
+    text = ROCM + 'RUN echo "export HIP_PATH=/x" >> /home/me/.bashrc\nUSER me:render\n'
+    assert [f.level.value for f in findings(text) if f.rule == "ROC012"] == ["warning"]
+
+
+def test_what_hides_a_failure_is_quoted() -> None:
+    text = ROCM + "RUN git clone -b v1 https://a.b/c \\\n && cd c || \\\n    echo 'as it is'\n"
+    assert [f.message for f in findings(text) if f.rule == "ROC018"] == ["git: `|| echo` hides its failure"]

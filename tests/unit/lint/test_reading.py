@@ -93,6 +93,12 @@ def test_scripts_inside_scripts_keep_their_place() -> None:
         ("set -e; make && rm x", ""),
         ("make | tee log", "pipe"),
         ("set -o pipefail; make | tee log", ""),
+        ("make && rm x 2>&1 | tee log", ""),
+        ("make && rm x 2>&1 | tee log && rm y", ""),
+        ("rm x && make 2>&1 | tee log && rm y", "pipe"),
+        ("make && rm x > y | tee log || true", "true"),
+        ("set -e; make && rm x 2>&1 | tee log; rm y", "and-list"),
+        ("make || rm x 2>&1 | tee log", ""),
         ("if make; then rm x; fi; rm y", ""),
         ("make || { echo no; exit 1; }", ""),
         ("if [ -f x ]; then make; fi", ""),
@@ -115,6 +121,18 @@ def test_a_redirect_of_a_list_is_of_its_last_command() -> None:
         "c": ["g"],
         "d": ["g"],
     }
+
+
+def test_words_and_redirects_before_a_pipe_are_of_its_first_member() -> None:
+    text = b"a 1 && b 2 >f 3 2>&1 | c 4 && d 5"
+    parsed = shell.read(MappedText.of(text, 0), interpreter=("sh",), cwd="/")
+    assert [(c.name, c.values(), [r.target.value for r in c.redirects], c.position) for c in parsed.commands] == [
+        ("a", ["1"], [], 0),
+        ("b", ["2", "3"], ["f", "1"], 0),
+        ("c", ["4"], [], 1),
+        ("d", ["5"], [], 0),
+    ]
+    assert [bool(c.pipeline) for c in parsed.commands] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from rocmimg.lint.context import LintFile, Run
@@ -30,6 +32,9 @@ _INDEXES: Final = ("-i", "--index-url", "--default-index", "--index", "-f", "--f
 _INDEX_VARIABLES: Final = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "PIP_FIND_LINKS")
 _HOLDS: Final = ("--no-deps", "-c", "--constraint", "--constraints", "--no-index", "--require-hashes", "--override")
 _OTHER_BACKEND: Final = re.compile(r"cuda|nvidia|cpu|intel|xpu|mps|vulkan", re.IGNORECASE)
+
+
+_EXISTING: Final = re.compile(r"us(?:e|ing)_existing_torch\.py$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +195,32 @@ def _note(torch: _Torch, file: LintFile, install: _Install) -> None:
         torch.add(install.run.stage, known=True)
 
 
+def _without_torch(file: LintFile, install: _Install) -> bool:
+    """A script such as vLLM's use_existing_torch.py took torch out of the files of requirements before."""
+    before = takewhile(lambda pair: pair[1] is not install.command, file.commands())
+    lineage = file.scopes.lineage(install.run.stage, file.scopes.variants_of(install.run.stage)[0])
+    return any(run.stage in lineage and _EXISTING.search(" ".join(command.values()[:1])) for run, command in before)
+
+
+def _rewritten(file: LintFile, install: _Install, path: str) -> bool:
+    """Something wrote to the file before: the build context does not show what it says now."""
+    before = takewhile(lambda pair: pair[1] is not install.command, file.commands())
+    name = posixpath.basename(path)
+    return any(
+        command.name == "sed"
+        and any(value.startswith(("-i", "--in-place")) for value in command.values())
+        and any(posixpath.basename(value) == name for value in command.values())
+        for _, command in before
+    )
+
+
 def _files(file: LintFile, install: _Install) -> Iterator[tuple[str | None, Word]]:
     """Requirements files with their text, as far as the build context has them."""
+    stripped = _without_torch(file, install)
     for word in install.pip.values("-r", "--requirement"):
         path = file.resolve(install.run, word) or word.value
-        yield file.context_text(install.run, path, install.command.cwd), word
+        open_text = stripped or _rewritten(file, install, path)
+        yield None if open_text else file.context_text(install.run, path, install.command.cwd), word
 
 
 def _judge(file: LintFile, install: _Install, torch: _Torch) -> tuple[list[Hit], bool]:
@@ -248,7 +274,7 @@ def _project(file: LintFile, install: _Install, tree: Word, state: bool | None) 
     """What the dependencies of a source tree in the build context say; None where they cannot be seen."""
     path = (file.resolve(install.run, tree) or tree.value).partition("[")[0]
     text = file.context_text(install.run, f"{path}/pyproject.toml", install.command.cwd)
-    if text is None:
+    if text is None or _without_torch(file, install):
         return None
     if _ROCM.search(text):
         return []  # it names its index itself

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rocmimg.lint.context import LintFile
-from rocmimg.lint.model import Hit, Level, Rule
+from rocmimg.lint.model import Evidence, Hit, Level, Rule
 
 _FILES: Final = re.compile(
     r"(/etc/(bash\.bashrc|bashrc|profile|environment)|/etc/profile\.d/.*|.*/\.(bashrc|profile|bash_profile))$"
@@ -17,12 +17,20 @@ _FOR_PEOPLE: Final = frozenset(
     {"PS1", "PS2", "PROMPT_COMMAND", "HISTSIZE", "HISTFILE", "HISTCONTROL", "HISTFILESIZE", "LS_COLORS", "TERM"}
     | {"EDITOR", "PAGER", "LESS", "COLORTERM", "debian_chroot", "force_color_prompt"}
 )
+_HOME: Final = re.compile(r"/(?:home|users)/([^/]+)/")
 _SETTING: Final = re.compile(r"(?:^|\\n|\n)\s*(?:export\s+)?([A-Za-z_]\w*)=")
 
 
 def _adapted(text: str) -> set[str]:
     """Variables that are given another value only where the session has brought one."""
     return set(re.findall(r"\[\s*-n\s+\"?\$\{?(\w+)", text))
+
+
+def _of_a_login(file: LintFile, target: str) -> bool:
+    """The file of a user whom no USER names: for people who log in."""
+    home = _HOME.match(target)
+    users = {i.words[0].partition(":")[0] for i in file.dockerfile.instructions if i.keyword == "USER" and i.words}
+    return home is not None and home[1] not in users
 
 
 def check(file: LintFile) -> Iterable[Hit]:
@@ -46,6 +54,7 @@ def check(file: LintFile) -> Iterable[Hit]:
                 start=command.start,
                 end=command.end,
                 message=f"{', '.join(names)} in {target} reaches {who} only, not `docker run IMAGE command`",
+                evidence=Evidence.ASSUMED if _of_a_login(file, target) else Evidence.TEXT,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Final
 
 from rocmimg.lint.context import LintFile
@@ -93,7 +94,8 @@ def _dead(file: LintFile) -> Iterator[Hit]:
     count = _mentions(file)
     declared: dict[str, list[tuple[Instruction, int, int]]] = {}
     for instruction in file.dockerfile.instructions:
-        for pair in instruction.pairs:
+        # BuildKit takes a comment behind an ARG for more of them.
+        for pair in takewhile(lambda pair: not pair.name.startswith("#"), instruction.pairs):
             if instruction.keyword == "ARG" or (instruction.keyword == "ENV" and _PIN.fullmatch(pair.name)):
                 declared.setdefault(pair.name, []).append((instruction, pair.start, pair.end))
     for name, places in declared.items():

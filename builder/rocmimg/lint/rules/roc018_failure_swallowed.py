@@ -17,8 +17,8 @@ _FETCH: Final = frozenset({"curl", "wget", "aria2c"})
 _BUILD: Final = frozenset({"cmake", "make", "ninja", "hipcc", "cargo", "meson", "maturin", "bazel", "hipify-perl"})
 _STATUS: Final = re.compile(rb"[\s;\\]*(?:\w+=[\"']?\$\?|(?:if )?\[+ *[\"']?\$\?)")
 _GIT: Final = frozenset({"clone", "checkout", "submodule", "apply", "cherry-pick", "revert", "am"})
+_OR: Final = re.compile(rb"\|\|[\s\\]*(true|:|echo|printf)(?![\w-])")
 _HOW: Final = {
-    "true": "`|| true` hides its failure",
     "sequence": "without `set -e` its failure does not stop the script",
     "and-list": "`set -e` does not stop at a failure before the last `&&` of a list, and more commands follow",
     "pipe": "without `set -o pipefail` the pipe hides its failure",
@@ -45,6 +45,12 @@ def _asked_for(file: LintFile, command: Command) -> bool:
     """The next words of the script ask for its status: ``rc=$?``."""
     source, end = file.locate(command.end)
     return _STATUS.match(source.data, end) is not None
+
+
+def _hidden(file: LintFile, command: Command) -> str:
+    source, end = file.locate(command.end)
+    word = _OR.search(source.data, end)
+    return f"`|| {word[1].decode() if word else 'true'}` hides its failure"
 
 
 def _matters(command: Command) -> bool:
@@ -82,7 +88,7 @@ def check(file: LintFile) -> Iterable[Hit]:
             found.setdefault((run.instruction.index, command.lost), []).append((run, command))
     for (_, how), places in found.items():
         first, *more = [command for _, command in places]
-        message = f"{first.name}: {_HOW[how]}"
+        message = f"{first.name}: {_HOW.get(how) or _hidden(file, first)}"
         yield Hit(start=first.start, end=first.end, message=message, more=tuple(other.start for other in more))
 
 

@@ -14,8 +14,8 @@ _NAME: Final = re.compile(
     r"nvidia-(?!ml-py).*|cupy-cuda\d+x?|pycuda|cuda-(?:python|bindings|toolkit|pathfinder|core)|.*-cu1[1-3]\d?|tensorrt.*"
     r"|pynvml|cudf.*|onnxruntime-gpu|nvtx|faiss-gpu.*|cutlass|jax-cuda\d+.*|dali|transformer-engine-cu\d+"
 )
-# They work without an NVIDIA GPU: pure Python, or a reader of what is not there.
-_HARMLESS: Final = frozenset({"pynvml", "nvidia-ml-py", "nvidia-modelopt", "nvtx"})
+# They work without an NVIDIA GPU: pure Python, a reader of what is not there, a disassembler that packages require.
+_HARMLESS: Final = frozenset({"pynvml", "nvidia-ml-py", "nvidia-modelopt", "nvtx", "nvidia-cuda-nvdisasm"})
 _SYSTEM: Final = re.compile(r"(?:cuda-toolkit|cuda-\d.*|nvidia-cuda-toolkit|libcudnn\d.*|libnccl\d?.*|libcublas.*)")
 
 

@@ -146,7 +146,8 @@ class _Reader:
             getattr(self, _HANDLERS.get(node.type, "_substitutions"))(node, state, context)
         self.depth -= 1
 
-    def _list(self, node: Node, state: State, context: Context) -> None:
+    def _list(self, node: Node, state: State, context: Context, last: Callable[[Context], None] | None = None) -> None:
+        """``a && b``; `last` reads b where more belongs to it than this node shows."""
         left, right = node.named_children[0], node.named_children[-1]
         operator = next((child.type for child in node.children if child.type in {"&&", "||"}), "&&")
         if operator == "&&":
@@ -165,21 +166,38 @@ class _Reader:
             guard = Condition(kind="not", parts=(guard,))
         if _decides(guard):
             context = replace(context, guards=(*context.guards, guard))
-        self._node(right, state, context)
+        if last is not None:
+            last(context)
+        else:
+            self._node(right, state, context)
 
     def _condition(self, node: Node) -> Condition:
         return self.conditions.get(node.id, UNKNOWN) if node.type == "list" else condition(node, self.words)
 
     def _pipeline(self, node: Node, state: State, context: Context) -> None:
+        first, *others = (child for child in node.named_children if child.type != "comment")
+        inner = first.named_children[0] if first.type == "redirected_statement" and first.named_children else first
+        if inner.type != "list":
+            self._members([first, *others], state, context, first=Context())
+            return
+        # The grammar takes ``a && b 2>&1 | c`` for ``{ a && b; } 2>&1 | c``: only b is in the pipe.
+        piped = Context(tail=tuple(self._redirects(first)), behind=self._behind(first))
+
+        def last(around: Context) -> None:
+            self._members([inner.named_children[-1], *others], state, around, first=piped)
+
+        self._list(inner, state, context, last)
+
+    def _members(self, members: list[Node], state: State, context: Context, *, first: Context) -> None:
+        """The members of a pipeline; `first` has what the first one of them has behind it."""
         self.script.pipelines += 1
         number = self.script.pipelines
-        members = [child for child in node.named_children if child.type != "comment"]
         piped: Heredoc | None = None
         text = ""
         for index, child in enumerate(members):
             inner = replace(context, pipeline=number, position=index, piped=piped, piped_text=text)
             if index < len(members) - 1:
-                inner = replace(inner, tail=(), behind=())
+                inner = replace(inner, tail=first.tail if not index else (), behind=first.behind if not index else ())
                 if not state.pipefail:
                     inner = replace(inner, lost=context.lost or "pipe")
             before = len(self.script.commands)
@@ -197,12 +215,15 @@ class _Reader:
 
     def _redirected(self, node: Node, state: State, context: Context) -> None:
         redirects = (*context.tail, *self._redirects(node))
-        behind = (*(word for child in node.named_children for word in _targets(child)[1:]), *context.behind)
+        behind = (*self._behind(node), *context.behind)
         for child in node.named_children:
             if child.type == "herestring_redirect":
                 self._substitutions(child, state, context)
             elif not child.type.endswith("_redirect"):
                 self._node(child, state, replace(context, tail=redirects, behind=behind))
+
+    def _behind(self, node: Node) -> tuple[Node, ...]:
+        return tuple(word for child in node.named_children for word in _targets(child)[1:])
 
     def _redirects(self, node: Node) -> list[Redirect]:
         found: list[Redirect] = []
