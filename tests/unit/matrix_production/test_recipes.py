@@ -116,6 +116,23 @@ def test_go_is_the_version_that_was_checked_and_downloads_no_other(dockerfiles):
     assert text.index("sha256sum -c") < text.index("dependencies.sh")
 
 
+def test_go_and_rust_come_from_a_mirror_where_one_is_named(one):
+    _, rendered = one(
+        "mooncake: {repo: https://host/m.git, ref: v1}",
+        "components.mooncake.options.go_url=http://mirror/go",
+        "components.rust.options.server=http://mirror/rust",
+        flags="flags: {BUILD_MOONCAKE: 1}",
+    )
+    assert "http://mirror/go/go1.25.9.linux-amd64.tar.gz" in stage(rendered, "mooncake")
+    rust = stage(rendered, "rust")
+    assert "http://mirror/rust/rustup/archive/" in rust
+    assert "RUSTUP_DIST_SERVER=http://mirror/rust" in rust
+    assert "go.dev" not in rendered.text
+    assert "rust-lang.org" not in rendered.text
+    _, plain = one("")
+    assert "RUSTUP_DIST_SERVER" not in plain.text
+
+
 def test_what_later_stages_of_vllms_file_read_is_in_its_images(production):
     for cell in ("vllm-base-all", "vllm-all"):
         base = production.cell(cell)
