@@ -38,7 +38,7 @@ MATRIX = """
         components:
           {recipe}: {{source: local:sdist, options: {options}}}
 """
-# Archive, its digest, options, and the setting without which the recipe fails: it is there for a reason.
+# Archive, its digest, options, and a setting with which the same steps must fail, for it is there for a reason.
 CASES = {
     "fast-hadamard-transform": (
         "fast_hadamard_transform-1.1.0.tar.gz",
@@ -56,7 +56,7 @@ CASES = {
         "sglang-0.5.9.tar.gz",
         "11b1445bfb039c20217783850fda66a71b814391b2cf313f4e6cadc3b9fea41b",
         "{folder: ., rust: '', extras: [], version: 0.5.9}",  # the archive is that folder, older than its Rust
-        "options.version=",
+        "options.extras=[srt_hip]",  # asks for what is not there
     ),
 }
 LARGE = {"flash-attention"}
