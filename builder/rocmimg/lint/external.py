@@ -14,17 +14,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from time import monotonic
 from typing import Any, Final
 
 from rocmimg.lint.context import LintFile
 from rocmimg.lint.model import Evidence, Finding, Level
 from rocmimg.lint.rules import all_rules
 from rocmimg.lint.shell import options
-from rocmimg.lint.text import Source
+from rocmimg.lint.text import MappedText, Source
 
 # hadolint could not parse the file.
 _UNREAD: Final = "DL1000"
-_SECONDS: Final = 60
+# What a tool gets for a run, and for each file more: text that is nested without end must not hold the run up.
+_HADOLINT_SECONDS: Final = (10.0, 1.0)
+_SHELLCHECK_SECONDS: Final = (5.0, 0.5)
+_SCRIPT_SECONDS: Final = 3.0
 # Only our rules know what breaks an image: theirs never fail a run.
 _LEVELS: Final = {"error": Level.WARNING, "warning": Level.WARNING, "info": Level.NOTE, "style": Level.NOTE}
 # About `$?`-style niceties of the outer text that a nested script has no part in.
@@ -36,11 +40,16 @@ def find(tool: str) -> str | None:
     return which(tool) or which(tool, path=str(Path(sys.executable).parent))
 
 
+def _seconds(limit: tuple[float, float], files: int) -> float:
+    return limit[0] + limit[1] * files
+
+
 @dataclass(slots=True)
 class Hadolint:
     """hadolint at work on files while our own rules run."""
 
     process: subprocess.Popen[bytes] | None
+    seconds: float = 0
 
     @classmethod
     def start(cls, names: Iterable[str]) -> Hadolint:
@@ -50,17 +59,19 @@ class Hadolint:
         if tool is None or not files:
             return cls(None)
         argv = [tool, "--no-fail", "--format", "json", "--", *files]
-        return cls(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return cls(process, _seconds(_HADOLINT_SECONDS, len(files)))
 
     def entries(self) -> list[dict[str, Any]] | None:
         """What it says, None where it did not run or did not finish."""
         if self.process is None:
             return None
         try:
-            output, _ = self.process.communicate(timeout=_SECONDS)
+            output, _ = self.process.communicate(timeout=self.seconds)
             entries = json.loads(output)
         except (subprocess.TimeoutExpired, ValueError):
             self.process.kill()
+            self.process.communicate()
             return None
         return entries if isinstance(entries, list) else None
 
@@ -72,9 +83,13 @@ def start(names: list[str]) -> Callable[[list[LintFile], list[Finding]], list[Fi
     def add(files: list[LintFile], ours: list[Finding]) -> list[Finding]:
         entries = hadolint.entries()
         found = merge(files, ours, entries) if entries is not None else []
+        if entries is None and hadolint.process is not None:
+            message = "hadolint gave no answer in time: it says nothing about this file"
+            found = [_unread(file, _UNREAD, message) for file in files]
+        clock = Clock(_seconds(_SHELLCHECK_SECONDS, len(files)))
         known = {(finding.file, finding.line, finding.rule) for finding in found}
         for file in files:
-            for finding in shellcheck(file):
+            for finding in shellcheck(file, clock):
                 if (finding.file, finding.line, finding.rule) not in known:
                     known.add((finding.file, finding.line, finding.rule))
                     found.append(finding)
@@ -153,25 +168,57 @@ def _foreign(source: Source, code: str, line: int, column: int, level: str, mess
     )
 
 
-def shellcheck(file: LintFile) -> Iterator[Finding]:
+@dataclass(slots=True)
+class Clock:
+    """Seconds that may still be spent."""
+
+    left: float
+
+    def run(self, argv: list[str], text: bytes) -> bytes | None:
+        """What a command writes; None where it took too long."""
+        began = monotonic()
+        try:
+            seconds = min(self.left, _SCRIPT_SECONDS)
+            return subprocess.run(argv, input=text, capture_output=True, timeout=seconds, check=False).stdout
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self.left -= monotonic() - began
+
+
+def shellcheck(file: LintFile, clock: Clock) -> Iterator[Finding]:
     """What shellcheck says about scripts inside scripts; nothing where it is not installed."""
     tool = find("shellcheck")
     if tool is None:
         return
+    unread = 0
     for run in file.runs:
         for text, shell in run.script.texts[1:]:
             name = posixpath.basename(shell[0])
             dialect = name if name in {"bash", "dash", "ksh"} else "sh"
             argv = [tool, "--format", "json", "--shell", dialect, "--exclude", _SHELLCHECK_OFF, "-"]
+            output = clock.run(argv, text.data) if clock.left > 0 else None
             try:
-                result = subprocess.run(argv, input=text.data, capture_output=True, timeout=_SECONDS, check=False)
-                entries = json.loads(result.stdout or b"[]")
-            except (subprocess.TimeoutExpired, ValueError):
+                entries = json.loads(output or b"[]")
+            except ValueError:
+                output = None
+            if output is None:
+                unread += 1
                 continue
-            starts = [0, *(index + 1 for index, byte in enumerate(text.data) if byte == ord("\n"))]
-            for entry in entries:
-                offset = text.origin(min(starts[int(entry["line"]) - 1] + int(entry["column"]) - 1, len(text.data)))
-                source, place = file.locate(offset)
-                line, column = source.line(place), source.column(place)
-                code, level, message = f"SC{entry['code']}", str(entry["level"]), str(entry["message"])
-                yield _foreign(source, code, line, column, level, message)
+            yield from _of_script(file, text, entries)
+    if unread:
+        yield _unread(file, "SC0000", f"shellcheck did not read {unread} scripts inside scripts: they took too long")
+
+
+def _unread(file: LintFile, code: str, message: str) -> Finding:
+    return _foreign(file.source, code, 1, 1, "info", message)
+
+
+def _of_script(file: LintFile, text: MappedText, entries: list[dict[str, Any]]) -> Iterator[Finding]:
+    starts = [0, *(index + 1 for index, byte in enumerate(text.data) if byte == ord("\n"))]
+    for entry in entries:
+        offset = text.origin(min(starts[int(entry["line"]) - 1] + int(entry["column"]) - 1, len(text.data)))
+        source, place = file.locate(offset)
+        line, column = source.line(place), source.column(place)
+        code, level, message = f"SC{entry['code']}", str(entry["level"]), str(entry["message"])
+        yield _foreign(source, code, line, column, level, message)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from rocmimg.cli import run
+from rocmimg.lint import external
 from rocmimg.lint.runner import find_files
 
 BAD = "FROM rocm/pytorch:rocm7.2\nWORKDIR /src\nRUN cd aiter && GPU_ARCHS=gfx942 pip3 install -e .\n"
@@ -144,6 +145,23 @@ def test_a_file_that_hadolint_cannot_read_is_said_to_be_so(capsys: pytest.Captur
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [(f["rule"], f["level"]) for f in found] == [("DL1000", "note")]
     assert "checked nothing" in found[0]["message"]
+
+
+@pytest.mark.parametrize("tool", ["hadolint", "shellcheck"])
+def test_a_tool_that_does_not_end_is_left_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tool: str
+) -> None:
+    slow = Path("slow")
+    slow.write_text("#!/bin/sh\nexec sleep 300\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(external, "find", lambda name: str(slow.absolute()) if name == tool else None)
+    monkeypatch.setattr(external, f"_{tool.upper()}_SECONDS", (0.2, 0.0))
+    Path("Dockerfile").write_text("FROM scratch\n" + "RUN bash -c 'cat $1'\n" * 40)
+    assert run(["lint", "--json", "--external", "Dockerfile"]) == 0
+    found = [f for f in json.loads(capsys.readouterr().out)["findings"] if not f["rule"].startswith("ROC")]
+    (told,) = found
+    assert told["level"] == "note"
+    assert {"hadolint": "gave no answer in time", "shellcheck": "did not read 40 scripts"}[tool] in told["message"]
 
 
 def test_the_hook_of_pre_commit_takes_the_files_that_a_folder_search_takes() -> None:
