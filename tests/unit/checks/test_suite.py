@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rocmimg.checks.api import Image
 from rocmimg.checks.suite.check_amdgpu_ids import check_amdgpu_ids
 from rocmimg.checks.suite.check_arch_code import check_arch_code, check_prebuilt, check_tensile
 from rocmimg.checks.suite.check_backends import check_backends
@@ -201,6 +202,20 @@ def test_the_first_distribution_on_the_path_is_the_installed_one(verdict):
     assert verdict(check_requirements, distributions=[distribution("a", "1", python=">=3.13")])[0] == "failed"
     assert verdict(check_requirements, distributions=[distribution("a", "1", python=">=3.9,<3.13")])[0] == "passed"
     assert verdict(check_requirements)[0] == "not-applicable"
+
+
+def test_a_pin_on_a_build_of_a_night_is_told_and_no_fault(verdict, monkeypatch):
+    told = {}
+    monkeypatch.setattr(Image, "note", lambda _, **facts: told.update(facts))
+    requires = "flydsl==0.3.3.dev903"
+    found = [distribution("amd-aiter", "0.1", requires), distribution("flydsl", "0.3.3.dev903")]
+    assert verdict(check_requirements, distributions=found)[0] == "passed"
+    assert told["pinned_to_a_build_of_a_night"] == ["amd-aiter 0.1 requires flydsl==0.3.3.dev903"]
+    told.clear()
+    found = [distribution("a", "1", "b>=1.dev0", "c==1.0", "d @ https://x/d-1.dev1.whl"), distribution("b", "1")]
+    found += [distribution("c", "1.0"), distribution("d", "1.dev1")]
+    assert verdict(check_requirements, distributions=found)[0] == "passed"
+    assert "pinned_to_a_build_of_a_night" not in told
 
 
 def test_what_the_entry_point_names_must_be_there(verdict):

@@ -28,6 +28,8 @@ def check_requirements(image: Image) -> None:
     interpreter = image.probe.get("interpreter", {})
     environment = {**interpreter.get("markers", {}), "extra": ""}
     image.note(distributions=len(distributions))
+    if nightly := list(_builds_of_a_night(distributions)):
+        image.note(pinned_to_a_build_of_a_night=nightly)
     if not interpreter.get("markers"):
         image.unproven("the image's Python does not say which markers hold")
         return
@@ -55,6 +57,19 @@ def first_of_each(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for one in found:
         seen.setdefault(canonicalize_name(one["name"]), one)
     return seen
+
+
+def _builds_of_a_night(distributions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Exact pins on .dev versions: once an index drops these, the image cannot be built again."""
+    for one in distributions.values():
+        for text in one["requires"]:
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:
+                continue
+            exact = (pin.version for pin in requirement.specifier if pin.operator in {"==", "==="})
+            if not requirement.url and any(".dev" in version for version in exact):
+                yield f"{one['name']} {one['version']} requires {requirement.name}{requirement.specifier}"
 
 
 def _wrong(
