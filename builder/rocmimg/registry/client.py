@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -119,20 +119,27 @@ class Repository:
     def tags(self) -> list[str]:
         """All tags, sorted; empty where the repository does not exist yet."""
         found: set[str] = set()
-        path = f"{self._path}/tags/list?n=1000"
         what = f"cannot list the tags of {self}"
-        for _ in range(_PAGES):
-            response = self._transport.call("GET", path, scope=self._pull, ok=(200, 404), what=what)
+        for response in self._pages(f"{self._path}/tags/list?n=1000", ok=(200, 404), what=what):
             if response.status_code == HTTPStatus.NOT_FOUND:
-                return sorted(found)
+                break
             with _understood(what):
                 page = {tag for tag in document(response, what).get("tags") or () if isinstance(tag, str)}
-            link = _NEXT_LINK.search(response.headers.get("Link", ""))
-            if link and page <= found:
+            if page <= found and _NEXT_LINK.search(response.headers.get("Link", "")):
                 raise RegistryError(what, why="its pages come round again", next_step="the registry is broken")
             found |= page
+        return sorted(found)
+
+    def _pages(
+        self, path: str, *, ok: tuple[int, ...], what: str, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Response]:
+        """An answer and those that its ``Link`` headers lead to."""
+        for _ in range(_PAGES):
+            response = self._transport.call("GET", path, scope=self._pull, ok=ok, what=what, headers=headers)
+            yield response
+            link = _NEXT_LINK.search(response.headers.get("Link", ""))
             if not link:
-                return sorted(found)
+                return
             path = link[1]
         raise RegistryError(what, why=f"it has more than {_PAGES} pages")
 
@@ -223,13 +230,24 @@ class Repository:
                 next_step="Debian's docker-registry wants storage.delete.enabled in its config.yml",
             )
 
-    def delete_with_attachments(self, digest: str) -> None:
-        """Remove a manifest, every tag that points to it, and all that was attached to it."""
-        attached = [entry.digest for entry in self.referrers(digest)]
+    def delete_with_attachments(self, digest: str, but: Collection[str] = ()) -> None:
+        """Remove a manifest, every tag that points to it, and all that was attached to it, ``but`` nothing of these.
+
+        Whoever may push can write the list of what is attached, and the tag that it lies under: neither may name an
+        image that stays.
+        """
+        attached = [entry.digest for entry in self.referrers(digest) if self._is_about(entry.digest, digest)]
         index = self.digest(_fallback_tag(digest))
         self.delete(digest)
         for other in (*attached, *([index] if index else [])):
-            self.delete(other)
+            if other not in but:
+                self.delete(other)
+
+    def _is_about(self, attached: str, subject: str) -> bool:
+        """Whether a manifest itself says what it is attached to: a list that anybody can write may name any image."""
+        manifest = self.manifest(attached)
+        of = manifest.data.get("subject") if manifest else None
+        return isinstance(of, dict) and of.get("digest") == subject
 
     def untag(self, tag: str) -> None:
         """Remove one tag and leave what it points to.
@@ -259,18 +277,24 @@ class Repository:
 
     def referrers(self, digest: str) -> list[Descriptor]:
         """What was attached to a manifest, oldest first as the registry keeps it."""
-        response = self._transport.call(
-            "GET",
-            f"{self._path}/referrers/{digest}",
-            scope=self._pull,
-            ok=(200, 400, 404, 405),
-            what=f"cannot list what is attached to {digest} of {self}",
-            headers={"Accept": OCI_INDEX},
+        what = f"cannot list what is attached to {digest} of {self}"
+        found: dict[str, Descriptor] = {}
+        pages = self._pages(
+            f"{self._path}/referrers/{digest}", ok=(200, 400, 404, 405), what=what, headers={"Accept": OCI_INDEX}
         )
-        if response.ok and response.headers.get("Content-Type", "").startswith(OCI_INDEX):
-            what = f"cannot list what is attached to {digest} of {self}"
+        for number, response in enumerate(pages):
+            if not response.ok or not response.headers.get("Content-Type", "").startswith(OCI_INDEX):
+                if number:  # a list without its end could hide the newest failure
+                    raise RegistryError(what, why="a page of the list does not come")
+                break
             with _understood(what):
-                return [Descriptor.read(entry) for entry in document(response, what).get("manifests") or ()]
+                page = [Descriptor.read(entry) for entry in document(response, what).get("manifests") or ()]
+            more = _NEXT_LINK.search(response.headers.get("Link", ""))
+            if number and more and found.keys() >= {entry.digest for entry in page}:
+                raise RegistryError(what, why="its pages come round again", next_step="the registry is broken")
+            found |= {entry.digest: entry for entry in page}
+        else:
+            return list(found.values())
         index = self.manifest(_fallback_tag(digest))
         listed = list(index.children) if index else []
         return listed + self._unlisted(digest, listed)

@@ -62,10 +62,10 @@ def parse(text: str) -> Reference:
 
 def is_loopback(where: str) -> bool:
     """Whether a host (with or without port) or a URL is on this machine; docker trusts such registries without TLS."""
-    host = urlsplit(where if "//" in where else f"//{where}").hostname or ""
-    if host == "localhost":
-        return True
     try:
+        host = urlsplit(where if "//" in where else f"//{where}").hostname or ""
+        if host == "localhost":
+            return True
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from rocmimg.engine import Event, Transfer
-from rocmimg.errors import DiskFullError, RocmimgError
+from rocmimg.errors import RocmimgError, of_os_error
 from rocmimg.plan import ImagePlan
 from rocmimg.terminal import console as terminal_console
 from rocmimg.terminal import harmless
@@ -52,7 +52,7 @@ def for_each_image(
             except RocmimgError as error:
                 batch.errors.append(error)
             except OSError as error:
-                batch.errors.append(DiskFullError(f"{image.id}: a file cannot be written or read", why=str(error)))
+                batch.errors.append(of_os_error(error, f"{image.id}: a file cannot be written or read"))
     return batch
 
 

@@ -15,12 +15,13 @@ from rocmimg.release import records
 from rocmimg.release.candidates import Candidate, newest_fitting, public_reference, repository_of
 from rocmimg.release.copy import copy_image
 from rocmimg.release.gate import Verdict, evaluate, may_pass
+from rocmimg.release.intent import RecordToAttach, new_id, new_intent
 from rocmimg.release.policy import Policy, policies
 from rocmimg.release.provenance import unproven_origin
 from rocmimg.release.records import CHECKS, Checked, ImageRecords, Promotion
 from rocmimg.release.retag import TagUpdate
 from rocmimg.release.signing import Trust, signing_key
-from rocmimg.release.transaction import AT_ONCE, RecordToAttach, Transaction, new_intent, settle
+from rocmimg.release.transaction import AT_ONCE, Transaction, settle
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -154,17 +155,19 @@ def promote(release: Release, ready: Sequence[Ready], overrides: Mapping[str, st
     moving = [cell for cell in ready if cell.tags or cell.aliases]
     if not moving:
         return
-    signer = release.signer()
+    signer, transaction_id = release.signer(), new_id()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         attach = list(
             pool.map(
-                lambda cell: release.record(cell.public, cell.candidate.digest, _record(cell, overrides), signer),
+                lambda cell: release.record(
+                    cell.public, cell.candidate.digest, _record(cell, overrides, transaction_id), signer
+                ),
                 moving,
             )
         )
     updates = [one for cell in moving for one in cell.tags] + [one for cell in moving for one in cell.aliases]
-    intent = new_intent("promotion", [cell.image.id for cell in moving], updates, attach)
-    transaction = Transaction(release.registries, intent, signer)
+    intent = new_intent("promotion", [cell.image.id for cell in moving], updates, attach, transaction_id)
+    transaction = Transaction(release.registries, intent, signer, release.trust)
     transaction.begin(release.trust)
     try:
         for cell in moving:  # one by one: docker-registry loses a layer that is mounted twice at once
@@ -274,7 +277,7 @@ def _moving(image: ImagePlan, public: Repository, digest: str) -> list[TagUpdate
     return updates
 
 
-def _record(cell: Ready, overrides: Mapping[str, str]) -> Promotion:
+def _record(cell: Ready, overrides: Mapping[str, str], transaction_id: str) -> Promotion:
     return Promotion(
         kind="promotion",
         cell=cell.image.id,
@@ -287,6 +290,7 @@ def _record(cell: Ready, overrides: Mapping[str, str]) -> Promotion:
         overrides={v.tier: overrides[v.tier] for v in cell.verdicts if v.state == "overridden"},
         requires=tuple(verdict.tier for verdict in cell.verdicts),
         results=cell.results,
+        transaction=transaction_id,
     )
 
 
@@ -299,5 +303,5 @@ def _take_over(cell: Ready) -> None:
     copy_image(manifest, source, target)
     known = {entry.digest for entry in target.referrers(manifest.digest)}
     for entry in source.referrers(manifest.digest):
-        if entry.digest not in known and entry.artifact_type != records.PROMOTION:
+        if entry.digest not in known and entry.artifact_type not in (records.PROMOTION, records.OUTCOME):
             target.copy_attached(entry, manifest.descriptor, source)

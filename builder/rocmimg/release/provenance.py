@@ -29,7 +29,8 @@ def provenance(
     ``config`` is the image's configuration where ``local`` is an index. Layout: https://in-toto.io/Statement/v1 and
     https://slsa.dev/provenance/v1. Only what the plan knows goes in, no environment of the build.
     """
-    labels = (config or {}).get("config", {}).get("Labels") or local.labels
+    inside = (config or {}).get("config")
+    labels = (inside.get("Labels") if isinstance(inside, dict) else None) or local.labels
     cell = image.cell
     return statement(
         PREDICATES[PROVENANCE],
@@ -71,8 +72,12 @@ def unproven_origin(known: ImageRecords, cell: str, plan: str) -> str:
     for record in known.of(PROVENANCE):
         definition = record.predicate.get("buildDefinition")
         if isinstance(definition, dict) and definition.get("buildType") == _BUILD_TYPE:
-            outer, inner = definition.get("externalParameters") or {}, definition.get("internalParameters") or {}
-            if (outer.get("cell"), inner.get("plan")) == (cell, plan):
+            outer, inner = definition.get("externalParameters"), definition.get("internalParameters")
+            if (
+                isinstance(outer, dict)
+                and isinstance(inner, dict)
+                and (outer.get("cell"), inner.get("plan")) == (cell, plan)
+            ):
                 return ""
     why = "no provenance attached to it says that a build of this plan made it"
     return "; ".join([why, *known.not_believed(PROVENANCE)])

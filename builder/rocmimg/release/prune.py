@@ -15,9 +15,9 @@ from rocmimg.registry import parse
 from rocmimg.registry.client import Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import labels_of, public_reference, repository_of, tags_of
+from rocmimg.release.intent import pending
 from rocmimg.release.promote import Release
 from rocmimg.release.records import ImageRecords
-from rocmimg.release.transaction import pending
 
 _DATED: Final = re.compile(r".*-(\d{4})(\d{2})(\d{2})(?:-.*)?")
 _AT_ONCE: Final = 16
@@ -75,7 +75,8 @@ def remove(release: Release, removals: Sequence[Removal]) -> list[Removal]:
         elif _just_promoted(repository, removal.digest, release):
             continue
         else:
-            repository.delete_with_attachments(removal.digest)
+            public = {digest for tag, digest in names.items() if not tag.startswith("sha256-")}
+            repository.delete_with_attachments(removal.digest, public | named - set(names.values()))
         done.append(removal)
     return done
 

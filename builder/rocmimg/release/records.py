@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 CHECKS: Final = "application/vnd.rocmimg.checks.v2+json"
 PROMOTION: Final = "application/vnd.rocmimg.promotion.v2+json"
+OUTCOME: Final = "application/vnd.rocmimg.outcome.v1+json"
 PROVENANCE: Final = "application/vnd.in-toto+json"
 SPDX: Final = "application/spdx+json"
 CYCLONEDX: Final = "application/vnd.cyclonedx+json"
 PREDICATES: Final[Mapping[str, str]] = {
     CHECKS: "urn:rocmimg:checks:v2",
     PROMOTION: "urn:rocmimg:promotion:v2",
+    OUTCOME: "urn:rocmimg:outcome:v1",
     PROVENANCE: "https://slsa.dev/provenance/v1",
 }
 
@@ -57,6 +59,7 @@ class Promotion:
     results: tuple[str, ...] = ()
     """Attached results that the gate counted."""
     transaction: str = ""
+    """The id of the intent that it was part of."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -200,7 +203,7 @@ def check_results(records: ImageRecords) -> list[Checked]:
             )
             for record in records.of(CHECKS)
         ]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError) as error:
         raise RegistryError(
             f"a result of checks attached to {records.repository}@{records.digest} cannot be read",
             why=f"{type(error).__name__}: {error}",
@@ -209,18 +212,62 @@ def check_results(records: ImageRecords) -> list[Checked]:
 
 
 def promotions(records: ImageRecords) -> list[Promotion]:
-    """All believed promotions and rollbacks to an image, oldest first."""
-    found = []
-    for record in records.of(PROMOTION):
-        known = {name: value for name, value in record.predicate.items() if name in Promotion.__slots__}
-        lists = {name: tuple(known.get(name, ())) for name in ("tags", "requires", "results")}
-        try:
-            found.append(Promotion(**{**known, **lists}))
-        except TypeError as error:
-            raise RegistryError(
-                f"a record of {records.repository}@{records.digest} cannot be read", why=str(error)
-            ) from error
-    return found
+    """All believed promotions and rollbacks to an image, oldest first.
+
+    Raises:
+        RegistryError: one cannot be read.
+    """
+    return [promotion_of(record) for record in records.of(PROMOTION)]
+
+
+def promotion_of(record: Record) -> Promotion:
+    """What a record of a promotion says.
+
+    Raises:
+        RegistryError: it cannot be read.
+    """
+    said = record.predicate
+    try:
+        if said["kind"] not in ("promotion", "rollback"):
+            raise ValueError(f"kind {said['kind']!r}")
+        return Promotion(
+            kind=said["kind"],
+            cell=_text(said["cell"]),
+            version=_text(said["version"]),
+            when=_text(said["when"]),
+            who=_text(said["who"]),
+            tags=_texts(said["tags"]),
+            aliases=_text_of(said["aliases"]),
+            tiers=_text_of(said.get("tiers", {})),
+            overrides=_text_of(said.get("overrides", {})),
+            requires=_texts(said.get("requires", ())),
+            results=_texts(said.get("results", ())),
+            transaction=_text(said.get("transaction", "")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RegistryError(
+            f"{record.digest}, a record of a promotion, cannot be read",
+            why=f"{type(error).__name__}: {error}",
+            next_step="find out who attached it, and remove it from the registry",
+        ) from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{values!r} is not a list")
+    return tuple(map(_text, values))
+
+
+def _text_of(values: Any) -> dict[str, str]:
+    if not isinstance(values, dict):
+        raise TypeError(f"{values!r} is not a mapping")
+    return {str(name): _text(value) for name, value in values.items()}
 
 
 def ids_of(manifest: Manifest) -> set[str]:

@@ -12,10 +12,11 @@ from rocmimg.plan import ImagePlan
 from rocmimg.registry import parse
 from rocmimg.release import records
 from rocmimg.release.candidates import public_reference
+from rocmimg.release.intent import new_id, new_intent
 from rocmimg.release.promote import Release
 from rocmimg.release.records import ImageRecords, Promotion
 from rocmimg.release.retag import TagUpdate
-from rocmimg.release.transaction import AT_ONCE, Transaction, new_intent
+from rocmimg.release.transaction import AT_ONCE, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +52,25 @@ def roll_back(release: Release, restores: Sequence[AliasRestore]) -> None:
         RegistryError: something could not be written, or another promotion is under way; the message says what the
             names are now.
     """
-    signer = release.signer()
+    signer, transaction_id = release.signer(), new_id()
     repository = release.registries.repository
     with ThreadPoolExecutor(AT_ONCE) as pool:
         attach = list(
             pool.map(
                 lambda one: release.record(
-                    repository(parse(one.update.repository)), one.update.after, _record(one), signer
+                    repository(parse(one.update.repository)), one.update.after, _record(one, transaction_id), signer
                 ),
                 restores,
             )
         )
     cells = list(dict.fromkeys(one.cell for one in restores))
-    intent = new_intent("rollback", cells, [one.update for one in restores], attach)
-    transaction = Transaction(release.registries, intent, signer)
+    intent = new_intent("rollback", cells, [one.update for one in restores], attach, transaction_id)
+    transaction = Transaction(release.registries, intent, signer, release.trust)
     transaction.begin(release.trust)
     transaction.run()
 
 
-def _record(restore: AliasRestore) -> Promotion:
+def _record(restore: AliasRestore, transaction_id: str) -> Promotion:
     return Promotion(
         kind="rollback",
         cell=restore.cell,
@@ -78,6 +79,7 @@ def _record(restore: AliasRestore) -> Promotion:
         who=records.actor(),
         tags=(),
         aliases={str(restore.update): restore.update.before},
+        transaction=transaction_id,
     )
 
 

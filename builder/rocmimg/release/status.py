@@ -13,11 +13,11 @@ from rocmimg.registry import parse
 from rocmimg.registry.client import Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import labels_of, newest_fitting, plan_of, public_reference, repository_of
+from rocmimg.release.intent import Intent, overtaken, pending
 from rocmimg.release.past import Content, Move, content, history
 from rocmimg.release.policy import Policy
 from rocmimg.release.promote import Release, verdicts_of
 from rocmimg.release.records import ImageRecords
-from rocmimg.release.transaction import pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +104,16 @@ def _unfinished(release: Release) -> list[Entry]:
             digest="",
             when=intent.when,
             who=f"{intent.kind} by {intent.who}",
-            proofs=(f"{intent.state}: the next promote finishes it, the next rollback undoes it",),
+            proofs=(_what_follows(intent, release),),
         )
         for intent in pending(release.repositories, release.registries, release.trust)
     ]
+
+
+def _what_follows(intent: Intent, release: Release) -> str:
+    if why := overtaken(intent, release.registries, release.trust):
+        return f"{intent.state}: it is older than what happened since, and is not carried out: {why}"
+    return f"{intent.state}: the next promote finishes it, the next rollback undoes it"
 
 
 def _of_cell(image: ImagePlan, release: Release) -> list[Entry]:

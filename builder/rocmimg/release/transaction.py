@@ -8,115 +8,60 @@ that was written is in the list that is read afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final
 
 from rocmimg.errors import GateRefused, RegistryError, RocmimgError
 from rocmimg.registry import parse
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.release import records
-from rocmimg.release.retag import Names, TagUpdate
-from rocmimg.release.signing import Trust, seal, statement, unseal
+from rocmimg.release.intent import (
+    INTENT,
+    PREDICATE,
+    End,
+    Intent,
+    RecordToAttach,
+    State,
+    announced,
+    discard,
+    ended,
+    has_moved,
+    load,
+    overtaken,
+    pending,
+    require_copies,
+)
+from rocmimg.release.records import OUTCOME, PROMOTION, ImageRecords
+from rocmimg.release.retag import Names
+from rocmimg.release.signing import NOBODY, Trust, seal, statement
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
-INTENT: Final = "application/vnd.rocmimg.intent.v1+json"
-PREFIX: Final = "rocmimg-intent-"
-_PREDICATE: Final = "urn:rocmimg:intent:v1"
+
 PATIENCE_S: Final = 15.0
 """So long another's intent has to stand still before it is taken over."""
 _POLL_S: Final = 1.0
 AT_ONCE: Final = 8
-
-State = Literal["prepared", "started", "undoing", "finished"]
-Kind = Literal["promotion", "rollback"]
 
 
 class TakenOver(RegistryError):
     """Somebody else finishes or undoes this transaction."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordToAttach:
-    """A record of the promotion, signed already: whoever finishes it attaches the same bytes."""
-
-    repository: str
-    digest: str
-    data: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """What is to be done, whole: enough for anybody to finish or undo it."""
-
-    id: str
-    kind: Kind
-    state: State
-    owner: str
-    """Of the process that works on it; whoever takes it over writes another name."""
-    who: str
-    when: str
-    cells: tuple[str, ...]
-    updates: tuple[TagUpdate, ...]
-    records: tuple[RecordToAttach, ...]
-
-    @property
-    def tag(self) -> str:
-        return f"{PREFIX}{self.id}"
-
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Where a copy lies; the first one decides."""
-        return tuple(sorted({update.repository for update in self.updates}))
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {', '.join(self.cells)} by {self.who}, begun {self.when[:19]}, {self.state}"
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Intent:
-        """From JSON.
-
-        Raises:
-            KeyError, TypeError: it is not one.
-        """
-        plain = {name: str(data[name]) for name in ("id", "kind", "state", "owner", "who", "when")}
-        return cls(
-            **plain,  # type: ignore[arg-type]
-            cells=tuple(map(str, data["cells"])),
-            updates=tuple(map(TagUpdate.read, data["updates"])),
-            records=tuple(RecordToAttach(**one) for one in data["records"]),
-        )
-
-
-def new_intent(
-    kind: Kind, cells: Sequence[str], updates: Sequence[TagUpdate], records_: Sequence[RecordToAttach]
-) -> Intent:
-    """A fresh one."""
-    return Intent(
-        id=uuid.uuid4().hex,
-        kind=kind,
-        state="prepared",
-        owner=uuid.uuid4().hex,
-        who=records.actor(),
-        when=records.now(),
-        cells=tuple(cells),
-        updates=tuple(updates),
-        records=tuple(records_),
-    )
-
-
 class Transaction:
     """One intent that this process works on."""
 
-    def __init__(self, registries: Registries, intent: Intent, signer: Signer | None) -> None:
+    def __init__(self, registries: Registries, intent: Intent, signer: Signer | None, trust: Trust = NOBODY) -> None:
         self._registries = registries
         self._signer = signer
+        self._trust = trust
         self.intent = intent
         self._written = ""
         self._names = Names(registries, intent.updates, self._guard)
@@ -127,11 +72,15 @@ class Transaction:
         Raises:
             RegistryError: another one is under way; this one is withdrawn.
         """
+        self._trust = trust
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = pool.map(lambda one: _promotions_of(one, self._registries), self.intent.images)
+            self.intent = replace(self.intent, known=tuple(sorted({digest for some in found for digest in some})))
         for repository in self._repositories():
             self._write(repository, "prepared")
         others = [one for one in pending(self._repositories(), self._registries, trust) if one.id != self.intent.id]
         if others:
-            self._finish()
+            self._forget()
             raise RegistryError(
                 f"another {others[0].kind} is under way, so this one did nothing",
                 why=str(others[0]),
@@ -168,7 +117,7 @@ class Transaction:
                 why="; ".join(filter(None, (error.why, state))),
                 next_step="run the same command again, which puts them back first" if stuck else error.next_step,
             ) from error
-        self._finish()
+        self._end("finished")
 
     def undo(self) -> list[str]:
         """Put every name back; those where that did not work, in which case the intent stays."""
@@ -180,7 +129,8 @@ class Transaction:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             stuck = self._names.undo(pool)
         if not stuck:
-            self._finish()
+            with contextlib.suppress(RegistryError):  # the names are back; whoever comes next sees that and ends it
+                self._end("undone")
         return stuck
 
     def _attach(self, record: RecordToAttach) -> None:
@@ -192,7 +142,7 @@ class Transaction:
 
     def drop(self) -> None:
         """Forget what has moved nothing yet."""
-        self._finish()
+        self._forget()
 
     @property
     def _first(self) -> Repository:
@@ -213,66 +163,30 @@ class Transaction:
         self.intent = replace(self.intent, state=state)
         subjects = {str(update): update.after for update in self.intent.updates}
         content = json.loads(json.dumps(asdict(self.intent)))
-        data = seal(statement(_PREDICATE, subjects, content), self._signer)
+        data = seal(statement(PREDICATE, subjects, content), self._signer)
         digest = repository.put_artifact(self.intent.tag, INTENT, data)
         if str(repository) == self.intent.repositories[0]:
             self._written = digest
 
-    def _finish(self) -> None:
-        """The copy that decides says so; then the tags go, where the registry lets them."""
+    def _end(self, how: End) -> None:
+        """Have its end on record, so that no copy of it is carried out again; then forget it."""
+        for name, digest in self.intent.images:
+            repository = self._registries.repository(parse(name))
+            if manifest := repository.manifest(digest):
+                known = ImageRecords(repository, digest, self._trust)
+                known.attach(manifest.descriptor, OUTCOME, {"transaction": self.intent.id, "end": how}, self._signer)
+                break
+        self._forget()
+
+    def _forget(self) -> None:
+        """The copy that decides says that it is over; then the tags go, where the registry lets them."""
         self._write(self._first, "finished")
-        for repository in self._repositories():
-            _discard(repository, self.intent.tag)
+        discard(self.intent, self._registries)
 
 
-def _discard(repository: Repository, tag: str) -> None:
-    try:
-        if digest := repository.digest(tag):
-            repository.delete(digest)
-    except RegistryError:
-        pass  # without the right to delete, or on a registry that never deletes, a finished intent stays and says so
-
-
-def pending(repositories: Iterable[Repository], registries: Registries, trust: Trust) -> list[Intent]:
-    """Unfinished transactions that move names of these repositories.
-
-    Raises:
-        GateRefused: something under an intent's tag is not one, or is signed by nobody we know.
-    """
-    found: dict[str, Intent] = {}
-    for repository in {str(one): one for one in repositories}.values():
-        for tag in repository.tags():
-            if tag.startswith(PREFIX) and tag not in found and (intent := _load(repository, tag, trust)):
-                first = registries.repository(parse(intent.repositories[0]))
-                if str(first) != str(repository):
-                    # A copy: the first repository's says how far it is, and where that is gone it is finished.
-                    intent = _load(first, tag, trust)
-                if intent and intent.state != "finished":
-                    found[tag] = intent
-    return list(found.values())
-
-
-def _load(repository: Repository, tag: str, trust: Trust) -> Intent | None:
-    data = repository.artifact(tag, INTENT)
-    if data is None:
-        return None
-    opened = unseal(data, trust)
-    if opened is None or not opened.believed or opened.statement.get("predicateType") != _PREDICATE:
-        why = "it is signed by nobody in release.signers" if opened else "it cannot be read"
-        raise GateRefused(
-            f"{repository}:{tag} says that a promotion is unfinished, and is not believed",
-            why=why,
-            next_step="find out who wrote it; when no promotion is under way, delete that tag",
-        )
-    try:
-        intent = Intent.read(opened.predicate)
-        if intent.tag != tag or not intent.updates:
-            raise KeyError("id")
-    except (KeyError, TypeError) as error:
-        raise GateRefused(
-            f"{repository}:{tag} is not an intent", why=str(error), next_step="delete that tag"
-        ) from error
-    return intent
+def _promotions_of(image: tuple[str, str], registries: Registries) -> set[str]:
+    repository = registries.repository(parse(image[0]))
+    return {entry.digest for entry in repository.referrers(image[1]) if entry.artifact_type == PROMOTION}
 
 
 def settle(
@@ -288,17 +202,34 @@ def settle(
 
     Raises:
         RegistryError: that does not work; nothing of our own was done.
+        GateRefused: one is older than what happened to its names since.
     """
     settled: list[Intent] = []
-    for intent in pending(repositories, registries, trust):
-        say(f"unfinished: {intent}; it is taken over when it stands still for {PATIENCE_S:.0f} s")
-        if not (left := _stands_still(intent, registries, trust)):
+    for intent in announced(repositories, registries, trust):
+        left: Intent | None = intent
+        if not ended(intent, registries, trust):
+            say(f"unfinished: {intent}; it is taken over when it stands still for {PATIENCE_S:.0f} s")
+            left = _stands_still(intent, registries, trust)
+        if left is None:
             continue
-        transaction = Transaction(registries, left, signer)
-        if left.state == "prepared":
+        if end := ended(left, registries, trust):
+            discard(left, registries)
+            say(f"removed: it has ended before ({end}), and its intent was still there, or there again: {left}")
+            continue
+        require_copies(left, registries)
+        transaction = Transaction(registries, left, signer, trust)
+        if left.state == "prepared" and not has_moved(left, registries):
             transaction.drop()
             say(f"dropped: it had moved nothing: {left}")
             continue
+        if why := overtaken(left, registries, trust):
+            name = f"{left.repositories[0]}:{left.tag}"
+            raise GateRefused(
+                f"{name} is older than what happened to these names since, and is not carried out",
+                why=f"{why}; somebody may have kept it, and put it back: {left}",
+                next_step="see with `rocmimg status` that the names are what they should be, then delete that tag: "
+                f"`skopeo delete docker://{name}`",
+            )
         transaction.take_over()
         if left.state == "undoing" or (undo_promotions and left.kind == "promotion"):
             if stuck := transaction.undo():
@@ -328,5 +259,5 @@ def _stands_still(intent: Intent, registries: Registries, trust: Trust) -> Inten
         now = look()
         if now != seen:
             seen, since = now, time.monotonic()
-    left = _load(first, intent.tag, trust)
+    left = load(first, intent.tag, trust)
     return left if left and left.state != "finished" else None

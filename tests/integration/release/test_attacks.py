@@ -18,9 +18,9 @@ from rocmimg.registry import Manifest
 from rocmimg.registry.client import Repository
 from rocmimg.release import records
 from rocmimg.release.candidates import repository_of
+from rocmimg.release.intent import PREFIX
 from rocmimg.release.records import CHECKS, PROVENANCE, ImageRecords
 from rocmimg.release.signing import KEY_VARIABLE, make_key
-from rocmimg.release.transaction import PREFIX
 
 
 @pytest.fixture
@@ -282,9 +282,10 @@ def test_an_intent_of_a_stranger_is_not_carried_out(world: World, signed: Callab
     world.candidate("v2", gpu="not-run")
     before = world.names()
     from rocmimg.registry.client import Registries
+    from rocmimg.release.intent import new_intent
     from rocmimg.release.retag import TagUpdate
     from rocmimg.release.signing import signing_key
-    from rocmimg.release.transaction import Transaction, new_intent
+    from rocmimg.release.transaction import Transaction
 
     signed("stranger")
     unproven = next(tag for tag in world.public.tags() if tag.startswith(f"candidate-{CELLS[0]}-"))

@@ -18,8 +18,10 @@ from rocmimg.registry import Reference
 from rocmimg.registry.client import Registries, Repository
 from rocmimg.registry.transport import Transport
 from rocmimg.release import promote, prune, transaction
+from rocmimg.release.intent import INTENT, PREFIX, new_intent, pending
+from rocmimg.release.retag import TagUpdate
 from rocmimg.release.status import status
-from rocmimg.release.transaction import PREFIX, TakenOver, pending
+from rocmimg.release.transaction import TakenOver
 
 Make = Callable[[str], World]
 
@@ -283,7 +285,7 @@ def test_a_second_one_beside_an_announced_one_does_nothing(make: Make, monkeypat
     """Both announce themselves at the same moment: each finds the other, and neither moves a name."""
     world = released(make, "both")
     other = world.release("v2")
-    intent = transaction.new_intent("promotion", ["x"], [_update(world)], [])
+    intent = new_intent("promotion", ["x"], [_update(world)], [])
     blocked = transaction.Transaction(other.registries, intent, None)
     blocked._write(world.public, "prepared")
     real = pending
@@ -296,9 +298,9 @@ def test_a_second_one_beside_an_announced_one_does_nothing(make: Make, monkeypat
     assert [one.id for one in real([world.public], Registries(), other.trust)] == [intent.id]
 
 
-def _update(world: World) -> transaction.TagUpdate:
+def _update(world: World) -> TagUpdate:
     digest = world.names()["v1-mi30x"]
-    return transaction.TagUpdate(repository=str(world.public), tag="x", kind="tag", before="", after=str(digest))
+    return TagUpdate(repository=str(world.public), tag="x", kind="tag", before="", after=str(digest))
 
 
 def test_a_second_one_waits_while_the_first_goes_on(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,14 +308,14 @@ def test_a_second_one_waits_while_the_first_goes_on(make: Make, monkeypatch: pyt
     monkeypatch.setattr(transaction, "PATIENCE_S", 3600.0)
     slept: list[float] = []
 
-    intent = transaction.new_intent("promotion", ["x"], [_update(world)], [])
+    intent = new_intent("promotion", ["x"], [_update(world)], [])
     first = transaction.Transaction(world.release("v2").registries, intent, None)
     first._write(world.public, "started")
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
-            first._finish()
+            first._forget()
 
     monkeypatch.setattr("rocmimg.release.transaction.time.sleep", sleep)
     world.promote("v2")
@@ -325,7 +327,7 @@ def test_a_second_one_waits_while_the_first_goes_on(make: Make, monkeypatch: pyt
 def test_who_was_taken_over_stops(make: Make) -> None:
     world = released(make, "slow")
     release = world.release("v2")
-    intent = transaction.new_intent("promotion", ["x"], [_update(world)], [])
+    intent = new_intent("promotion", ["x"], [_update(world)], [])
     slow = transaction.Transaction(release.registries, intent, None)
     slow.begin(release.trust)
     world.promote("v2")
@@ -377,7 +379,7 @@ def test_an_alias_that_somebody_moves_meanwhile_is_not_overwritten(make: Make, m
 
 def test_an_intent_that_is_none_stops_everything_and_is_named(make: Make) -> None:
     world = released(make, "junk")
-    world.public.put_artifact(f"{PREFIX}junk", transaction.INTENT, b'{"not": "an intent"}')
+    world.public.put_artifact(f"{PREFIX}junk", INTENT, b'{"not": "an intent"}')
     with pytest.raises(GateRefused, match=rf"{PREFIX}junk says that a promotion is unfinished, and is not believed"):
         world.promote("v2")
     assert world.released() == {"v1"}

@@ -23,10 +23,10 @@ from rocmimg.registry.transport import Transport
 from rocmimg.registry.types import OCI_MANIFEST
 from rocmimg.release import promote, records, rollback
 from rocmimg.release.candidates import repository_of, tag_of
+from rocmimg.release.intent import PREFIX, pending
 from rocmimg.release.provenance import provenance
 from rocmimg.release.records import ImageRecords
 from rocmimg.release.signing import seal, signing_key
-from rocmimg.release.transaction import PREFIX, pending
 
 CELLS = ("app-gfx942", "app-gfx950")
 Results = Callable[[str, str, str], Any]
