@@ -6,6 +6,7 @@ all. Exit codes 0 (done), 1 (findings), 2 (wrong command line, click's own) and 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -91,7 +92,7 @@ class BuildError(RocmimgError):
 
 
 class DiskFullError(RocmimgError):
-    """The engine or this machine ran out of disk, or a file cannot be written."""
+    """The engine or this machine ran out of disk, its disk is in trouble, or a file beside an answer is not written."""
 
     exit_code = 8
     kind = "disk"
@@ -154,7 +155,7 @@ class GateRefused(RocmimgError):
 
 
 class NetworkError(RocmimgError):
-    """No step of a build reaches the network, whatever mode it is given."""
+    """No step of a build reaches the network, whatever mode it is given; or a connection ends before its time."""
 
     exit_code = 20
     kind = "network"
@@ -186,6 +187,67 @@ class ForeignTag(RocmimgError):
 
     exit_code = 21
     kind = "foreign tag"
+
+
+class FileError(RocmimgError):
+    """A file or folder of this machine cannot be read, made or written, for another reason than a full disk."""
+
+    exit_code = 22
+    kind = "file"
+
+
+class LimitReached(RocmimgError):
+    """This machine gives no more memory, processes or open files."""
+
+    exit_code = 23
+    kind = "limit"
+
+
+_OTHER_KIND: Final = "something of another kind has that name: move it away, or name another place"
+_NO_RIGHT: Final = "see with `ls -ld` who may use it, and run this as that user, or name another place"
+_FREE: Final = "free some space and run the same command again: what is built stays"
+_TROUBLE: Final = "the disk or the file system under it is in trouble: `dmesg` says more"
+_FEWER: Final = "end what else runs here, or do less at once, then run the same command again"
+_WELL: Final = "see whether the network and the other side are well, then run the same command again"
+_OS_ERRORS: Final[dict[int, tuple[type[RocmimgError], str]]] = {
+    errno.ENOSPC: (DiskFullError, _FREE),
+    errno.EDQUOT: (DiskFullError, _FREE),
+    errno.EROFS: (DiskFullError, "it is on a read-only file system: name another place, or mount it writable"),
+    errno.EIO: (DiskFullError, _TROUBLE),
+    errno.ESTALE: (DiskFullError, _TROUBLE),
+    errno.EACCES: (FileError, _NO_RIGHT),
+    errno.EPERM: (FileError, _NO_RIGHT),
+    errno.ENOENT: (FileError, "correct the name, or make or install what is missing"),
+    errno.ENOTDIR: (FileError, _OTHER_KIND),
+    errno.EISDIR: (FileError, _OTHER_KIND),
+    errno.EEXIST: (FileError, _OTHER_KIND),
+    errno.ENOTEMPTY: (FileError, _OTHER_KIND),
+    errno.ENAMETOOLONG: (FileError, "shorten the name, or work in a folder with a shorter path"),
+    errno.ELOOP: (FileError, "its symbolic links lead in a circle: correct them"),
+    errno.EFBIG: (FileError, "the file gets larger than its file system or `ulimit -f` allows"),
+    errno.EMFILE: (LimitReached, "raise the number of open files (`ulimit -n`), then run the same command again"),
+    errno.ENFILE: (LimitReached, "the whole machine has too many files open; end what else runs here"),
+    errno.ENOMEM: (LimitReached, _FEWER),
+    errno.EAGAIN: (LimitReached, _FEWER),
+    errno.ENETDOWN: (NetworkError, _WELL),
+    errno.ENETUNREACH: (NetworkError, _WELL),
+    errno.EHOSTUNREACH: (NetworkError, _WELL),
+    errno.EADDRINUSE: (NetworkError, _WELL),
+    errno.EADDRNOTAVAIL: (NetworkError, _WELL),
+}
+_OF_NETWORK: Final = frozenset({"requests", "socket", "ssl", "http", "urllib"})
+
+
+def of_os_error(error: OSError, what: str = "") -> RocmimgError:
+    """An error of ours for one of the operating system that nobody nearer to it has a word for."""
+    named = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    said = f"{named}: {error.strerror}" if named and error.strerror else str(error) or type(error).__name__
+    kind, next_step = _OS_ERRORS.get(error.errno or 0, (FileError, ""))
+    known = error.errno in _OS_ERRORS
+    module = type(error).__module__.partition(".")[0]
+    if not known and (module in _OF_NETWORK or isinstance(error, ConnectionError | TimeoutError)):
+        kind, next_step = NetworkError, _WELL
+    return kind(what, why=said, next_step=next_step) if what else kind(said, next_step=next_step)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

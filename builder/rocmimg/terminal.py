@@ -8,9 +8,10 @@ accident or on purpose. Standard output and standard error go through :class:`Sa
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 if TYPE_CHECKING:
@@ -58,6 +59,19 @@ def harmless(text: str) -> str:
         text = _COLOUR.sub("", text).replace("\r\n", "\n")
         text = "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
     return _COMMAND.sub(lambda found: f"{found[1]}\\:" if found[1] is not None else "#\\#", text)
+
+
+def json_text(value: Any) -> str:
+    """JSON whose texts are :func:`harmless`: an escape in JSON is whole again where a consumer prints the text."""
+    return json.dumps(_harmless_in(value), indent=2)
+
+
+def _harmless_in(value: Any) -> Any:
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, Mapping):
+        return {harmless(str(key)): _harmless_in(one) for key, one in value.items()}
+    return [_harmless_in(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _escaped(char: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from rocmimg.builds.steps import Step, moment
 from rocmimg.errors import BuildError, RocmimgError
 from rocmimg.paths import write_atomic
+from rocmimg.terminal import json_text
 
 Status = Literal["built", "up-to-date", "failed", "cancelled"]
 
@@ -55,7 +55,7 @@ class CellResult:
 
 def write_report(results: Sequence[CellResult], path: Path) -> None:
     """Write build/report.json as a whole or not at all."""
-    write_atomic(path, json.dumps([result.as_json() for result in results], indent=2) + "\n")
+    write_atomic(path, json_text([result.as_json() for result in results]) + "\n")
 
 
 def exit_code(results: Sequence[CellResult]) -> int:

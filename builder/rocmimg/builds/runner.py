@@ -26,7 +26,7 @@ from rocmimg.builds.steps import UNNAMED, Step, StepRecorder, own_step
 from rocmimg.builds.store import hidden_words, store_secret
 from rocmimg.built import Built
 from rocmimg.engine import BuildCancelled, BuildRequest, Event, HistoryEntry, ImageInfo, StepFailed
-from rocmimg.errors import ConfigError, DiskFullError, LockError, Position, RocmimgError
+from rocmimg.errors import ConfigError, LockError, Position, RocmimgError, of_os_error
 from rocmimg.plan import LABEL_DIGEST, LABEL_INPUTS, ImagePlan, Plan
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class _Run:
         except RocmimgError as error:
             result = CellResult(id=image.id, status="failed", seconds=0, error=error)
         except OSError as error:
-            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            failure: RocmimgError = DiskFullError(f"a file of the build cannot be written or read: {said}")
+            failure = of_os_error(error, "a file of the build cannot be written or read")
             result = CellResult(id=image.id, status="failed", seconds=0, error=failure)
         except Exception as error:  # a defect here must not leave the others waiting for this cell
             failure = RocmimgError(f"{type(error).__name__}: {error}", why="this is a defect of rocmimg")

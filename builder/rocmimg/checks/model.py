@@ -8,9 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Any, Final, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from rocmimg.errors import ChecksFailed, NotProven
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+R = TypeVar("R")
 
 Tier = Literal["image", "import", "aot", "gpu"]
 """What a check needs: the image's configuration and files; its interpreter; its compilers; a GPU."""
@@ -230,29 +236,40 @@ class ImageResult:
         }
 
 
-def result_from_json(record: Mapping[str, Any]) -> ImageResult:
-    """The opposite of :meth:`ImageResult.as_json`; keys of later versions are left out."""
-    given = _known(ImageResult, record, ("repo_digests", "notes", "archs"))
-    given["waivers"] = tuple(Waiver(**_known(Waiver, one)) for one in record.get("waivers", ()))
-    given["checks"] = tuple(check_from_json(one) for one in record["checks"])
-    return ImageResult(**given)
+def result_from_json(record: Any) -> ImageResult:
+    """The opposite of :meth:`ImageResult.as_json`; keys of later versions are left out.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return _read(ImageResult, record)
 
 
-def check_from_json(record: Mapping[str, Any]) -> CheckResult:
-    """One check of it."""
-    given = _known(CheckResult, record, ("classes", "archs"))
-    given["findings"] = tuple(_finding(one) for one in record.get("findings", ()))
-    return CheckResult(**given)
+def check_from_json(record: Any) -> CheckResult:
+    """One check of it.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return _read(CheckResult, record)
 
 
-def _finding(record: Mapping[str, Any]) -> Finding:
-    waiver = record.get("waiver")
-    return Finding(**_known(Finding, record) | {"waiver": Waiver(**_known(Waiver, waiver)) if waiver else None})
+def _read(kind: type[R], record: Any) -> R:
+    from pydantic import ValidationError
+
+    try:
+        found: R = _reader(kind).validate_python(record)  # type: ignore[arg-type] # a type is hashable
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
+    return found
 
 
-def _known(kind: type[Any], record: Mapping[str, Any], sequences: Sequence[str] = ()) -> dict[str, Any]:
-    given = {key: value for key, value in record.items() if key in kind.__slots__}
-    return given | {key: tuple(given[key]) for key in sequences if key in given}
+@cache
+def _reader(kind: type[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -12,7 +11,7 @@ import click
 
 from rocmimg import __version__
 from rocmimg.cli.groups import LazyGroup
-from rocmimg.errors import DiskFullError, RocmimgError
+from rocmimg.errors import RocmimgError, of_os_error
 from rocmimg.terminal import safe_streams
 
 INTERRUPTED: Final = 130
@@ -90,9 +89,7 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         if debug:
             traceback.print_exc()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-        hint = "; free some space and run the same command again: what is built stays" if full else ""
-        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-        click.echo(f"rocmimg: {said}{hint}", err=True)
-        return DiskFullError.exit_code if full else 1
+        failure = of_os_error(error)
+        click.echo(f"rocmimg: {failure.kind}: {failure}", err=True)
+        return failure.exit_code
     return result if isinstance(result, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from rocmimg.cli.options import BUILD_FOLDER, Choice, Show, progress_options, sa
 from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.cli.views import view
 from rocmimg.files import Unwritten
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.builds import CellResult
@@ -169,7 +169,7 @@ def _check_contract(matrix: Matrix, cells: list[str], baseline: Path | None) -> 
 
 def _print(results: list[CellResult], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+        click.echo(json_text([result.as_json() for result in results]))
         return
     from rocmimg.report.build import print_build
 

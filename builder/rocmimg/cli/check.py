@@ -10,6 +10,7 @@ import click
 
 from rocmimg.cli.options import Choice, selection_options
 from rocmimg.errors import NotProven
+from rocmimg.terminal import json_text
 
 PARTS = ("lint", "contract", "pins")
 
@@ -91,7 +92,7 @@ def command(
             "not_run": skipped,
             "problems": check.as_json(problems),
         }
-        click.echo(json.dumps(row, indent=2))
+        click.echo(json_text(row))
     else:
         # Annotations are workflow commands; their parts are made harmless one by one.
         click.echo(check.render(shown, form), file=bare(sys.stdout) if form == "github" else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, matrix_options
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -53,7 +53,7 @@ def command(
         differences = compare(*sides)
     if as_json:
         rows = [{"section": d.section, "key": d.key, "left": d.left, "right": d.right} for d in differences]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
     elif differences:
         from rocmimg.report.table import print_table
 

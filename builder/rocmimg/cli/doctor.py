@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -20,7 +20,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     findings = list(examine())
     if as_json:
-        click.echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
+        click.echo(json_text([finding.as_dict() for finding in findings]))
     else:
         print_table(("check", "status", "finding"), [(f.id, f.status, f.detail) for f in findings])
         for finding in findings:

@@ -8,6 +8,7 @@ import click
 
 from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, matrix_options
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -21,7 +22,7 @@ def command(choice: Choice, cell: str, key: str, as_json: bool) -> None:
 
     facts = explain(*choice.one(cell), key)
     if as_json:
-        click.echo(json.dumps([{"key": f.key, "value": f.value, "where": str(f.position)} for f in facts], indent=2))
+        click.echo(json_text([{"key": f.key, "value": f.value, "where": str(f.position)} for f in facts]))
         return
     from rocmimg.report.table import print_table
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from rocmimg.terminal import json_text
 
 
 @click.group()
@@ -30,7 +31,7 @@ def run(folder: Path, require_gpu: bool, junit: Path | None, as_json: bool) -> i
 
         write_junit(results, junit, require_gpu=require_gpu)
     if as_json:
-        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+        click.echo(json_text([result.as_json() for result in results]))
     else:
         print_results(results)
     return exit_code(results, require_gpu=require_gpu)

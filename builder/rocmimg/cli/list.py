@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.plan.memory import Memory
@@ -26,7 +26,7 @@ def command(
         found = _found(choice, memory)
     rows = found["rows"]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
         return
     from rocmimg.report.table import print_table
 

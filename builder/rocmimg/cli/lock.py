@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
 from rocmimg.errors import LockIncomplete, RocmimgError
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.lock.changes import Change
@@ -45,7 +45,7 @@ def command(
         local_id=local_id,
     )
     if as_json:
-        click.echo(json.dumps([change.as_json() for change in result.changes], indent=2))
+        click.echo(json_text([change.as_json() for change in result.changes]))
     else:
         _print(result.changes)
         click.echo(result.summary, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +71,8 @@ class Page:
         for cell, image_id in images.items():
             for row in _rows(self.folder / "results" / f"{file_name(cell)}.json"):
                 if image_id and row.get("image_id") == image_id:
-                    found[cell] = result_from_json(row)
+                    with contextlib.suppress(ValueError):  # of another version
+                        found[cell] = result_from_json(row)
         return found
 
     def write(self, run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from rocmimg.cli import complete
 from rocmimg.cli.options import Choice, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.builds import Decision
@@ -74,7 +74,7 @@ def command(
             {**decision.as_json(), "refs": [used.as_json() for used in refs if used.cell == decision.id]}
             for decision in decisions
         ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
         return
     from rocmimg.report.table import print_table
 
@@ -130,7 +130,7 @@ def _write_rebuilds(page: Page, plan: Plan, rebuilds: Sequence[Rebuild]) -> None
 def _print_rebuilds(rebuilds: tuple[Rebuild, ...], as_json: bool) -> None:
     affected = [rebuild for rebuild in rebuilds if rebuild.stages]
     if as_json:
-        click.echo(json.dumps([rebuild.as_json() for rebuild in rebuilds], indent=2))
+        click.echo(json_text([rebuild.as_json() for rebuild in rebuilds]))
     elif affected:
         from rocmimg.report.table import print_table
 

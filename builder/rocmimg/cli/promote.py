@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from rocmimg.cli.options import Choice, release_options
+from rocmimg.terminal import json_text
 
 
 def _reasons(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -56,7 +55,7 @@ def command(
     if not dry_run:
         promote(release, ready, overrides)
     if as_json:
-        click.echo(json.dumps([cell.as_json() for cell in ready], indent=2))
+        click.echo(json_text([cell.as_json() for cell in ready]))
         return
     from rocmimg.report.table import print_table
 

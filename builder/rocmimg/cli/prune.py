@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.builds.local import Unneeded
@@ -66,7 +66,7 @@ def command(
     rows = [one.as_json() for one in (_local(choice, yes=yes) if local else _registry(choice, yes=yes))]
     caches = _caches(limit, yes=yes) if limit is not None else []
     if as_json:
-        click.echo(json.dumps([*rows, *(one.as_json() for one in caches)], indent=2))
+        click.echo(json_text([*rows, *(one.as_json() for one in caches)]))
         return
     from rocmimg.report.table import print_table
 

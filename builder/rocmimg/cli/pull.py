@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -31,7 +30,7 @@ def command(
             lambda image, show: pull_candidate(image, engine, registries, trust[image.id], show),
         )
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))
+        click.echo(json_text([one.as_json() for one in batch.done]))
     else:
         from rocmimg.report.table import print_table
 

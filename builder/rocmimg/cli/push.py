@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from rocmimg.cli.options import Choice, selection_options
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -41,7 +40,7 @@ def command(
                 images, lambda image, show: push_candidate(image, engine, registries, folder, trust[image.id], show)
             )
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in batch.done], indent=2))
+        click.echo(json_text([one.as_json() for one in batch.done]))
     else:
         from rocmimg.report.table import print_table
 

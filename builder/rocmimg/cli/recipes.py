@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from rocmimg.cli.options import file_option
 from rocmimg.errors import ConfigError, did_you_mean
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -27,7 +27,7 @@ def command(name: str, file: Path, as_json: bool) -> None:
     chosen = [catalogue[one] for one in ([name] if name else catalogue.names)]
     if as_json:
         rows = [recipe.model_dump(mode="json") for recipe in chosen]
-        click.echo(json.dumps(rows[0] if name else rows, indent=2))
+        click.echo(json_text(rows[0] if name else rows))
         return
     if not name:
         print_table(

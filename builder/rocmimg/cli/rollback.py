@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from rocmimg.cli.options import Choice, release_options
+from rocmimg.terminal import json_text
 
 
 @click.command()
@@ -35,7 +34,7 @@ def command(
         roll_back(release, restores)
     rows = [restore.as_json() for restore in restores]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
         return
     from rocmimg.report.table import print_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from rocmimg.cli.options import Choice, selection_options
 from rocmimg.cli.pages import Page, html_option, page_of
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.release.promote import Release
@@ -45,7 +45,7 @@ def command(
     if page:
         _write_page(page, release, entries)
     if as_json:
-        click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
+        click.echo(json_text([entry.as_json() for entry in entries]))
         return
     from rocmimg.report.markdown import table
     from rocmimg.report.table import print_table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +13,7 @@ from rocmimg.cli.options import Choice, Show, progress_options, say, selection_o
 from rocmimg.cli.pages import Page, html_option, page_of
 from rocmimg.cli.views import view
 from rocmimg.errors import ConfigError
+from rocmimg.terminal import json_text
 
 if TYPE_CHECKING:
     from rocmimg.builds.locate import ImageUnderTest
@@ -136,7 +136,7 @@ def command(
                 _write_page(page, engine, subjects, results, code)
     _write_reports(results, junit, markdown, require_gpu=require_gpu, unwritten=unwritten)
     if as_json:
-        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+        click.echo(json_text([result.as_json() for result in results]))
     else:
         print_results(results)
     say(unwritten)
@@ -219,7 +219,7 @@ def _list(file: Path, *, as_json: bool) -> int:
 
     found = _known(file)
     if as_json:
-        click.echo(json.dumps([asdict(info) for info in found], indent=2))
+        click.echo(json_text([asdict(info) for info in found]))
         return 0
     print_table(
         ("check", "tier", "classes", "what it shows"),

@@ -96,6 +96,18 @@ def _iso_date(value: str) -> str:
     return value
 
 
+OWN_LABELS: Final = "io.rocmimg."
+
+
+def _label(value: str) -> str:
+    if value.casefold().startswith(OWN_LABELS):
+        raise ValueError(f"{value} is written by rocmimg itself, which recognizes images by it; choose another name")
+    return value
+
+
+LabelName = Annotated[str, AfterValidator(_label)]
+
+
 class Model(BaseModel):
     """Frozen, strict, and closed: an unknown key is an error."""
 
@@ -381,8 +393,8 @@ class CellConfig(Model):
     """Immutable tags. Fields: version, target, arch, alias, variant, variant_suffix."""
     aliases: tuple[str, ...] = ()
     """Moving tags, set by promotion only. Fields as in ``tags``."""
-    labels: Mapping[str, Text] = {}
-    """Labels of the image besides those that every image has."""
+    labels: Mapping[LabelName, Text] = {}
+    """Labels of the image besides those that every image has; io.rocmimg.* are not yours to set."""
     network: Network = Network()
     """How the build reaches the world; nothing of it stays in the image."""
     cache: Cache = Cache()

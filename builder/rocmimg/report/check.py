@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -12,7 +11,7 @@ from rocmimg.problem import Problem
 from rocmimg.report.lint import annotation
 from rocmimg.report.markdown import short_table
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
-from rocmimg.terminal import harmless
+from rocmimg.terminal import harmless, json_text
 
 _SHOWN: Final = 4
 _LEVELS: Final = ("error", "warning", "note")
@@ -22,7 +21,7 @@ def render(problems: Sequence[Problem], form: str) -> str:
     """The problems in one of the forms text, sarif, github, markdown."""
     match form:
         case "sarif":
-            return json.dumps(_sarif(problems), indent=2)
+            return json_text(_sarif(problems))
         case "github":
             return "\n".join(map(_annotation, problems))
         case "markdown":

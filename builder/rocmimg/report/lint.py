@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from rocmimg.lint.runner import Report
 from rocmimg.problem import Problem
 from rocmimg.report.markdown import short_table
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
-from rocmimg.terminal import harmless
+from rocmimg.terminal import harmless, json_text
 
 
 def render(report: Report, form: str) -> str:
@@ -91,13 +90,12 @@ def _record(finding: Finding) -> dict[str, Any]:
 
 def as_json(report: Report) -> str:
     """The report for a program."""
-    return json.dumps(
+    return json_text(
         {
             "findings": [_record(finding) for finding in report.findings],
             "waived": [_record(finding) for finding in report.waived],
             "files": len(report.files),
-        },
-        indent=2,
+        }
     )
 
 
@@ -123,7 +121,7 @@ def as_sarif(report: Report) -> str:
         )
         for finding in (*report.findings, *report.waived)
     ]
-    return json.dumps(sarif("rocmimg lint", rules, results), indent=2)
+    return json_text(sarif("rocmimg lint", rules, results))
 
 
 def github(report: Report) -> Iterator[str]:

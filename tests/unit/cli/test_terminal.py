@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -17,7 +18,7 @@ from rocmimg.engine import StepLog
 from rocmimg.report.junit import write_junit
 from rocmimg.report.page import Head, Run, write_page
 from rocmimg.report.page.model import Cell, Layer
-from rocmimg.terminal import harmless, holds_secrets
+from rocmimg.terminal import harmless, holds_secrets, json_text
 
 EVIL = (
     "\x1b[31mImportError\x1b[0m: \x1b]0;title\x07\x1b[2J\x08\u202e\r\n"
@@ -109,6 +110,33 @@ def test_reports_are_written_for_any_text(tmp_path):
         text = (tmp_path / report).read_text(encoding="utf-8")
         assert all(char.isprintable() or char in "\n\t" for char in text)
         assert "ImportError" in text
+
+
+def test_json_is_harmless_also_where_its_texts_are_printed():
+    """What `jq -r` writes to a terminal: escapes of JSON are control characters again there."""
+
+    def texts(value):
+        if isinstance(value, str):
+            return [value]
+        parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+        return [text for part in parts for text in texts(part)]
+
+    value = {EVIL: [EVIL, {"a": EVIL, "n": 1, "none": None}, (EVIL, True, 1.5)], "url": "https://me:pw@h/"}
+    back = json.loads(json_text(value))
+    assert all(map(is_harmless, texts(back)))
+    assert back["url"] == "https://***@h/"
+    assert json_text({"a": [1, 2.5, None, True, "b"]}) == json.dumps({"a": [1, 2.5, None, True, "b"]}, indent=2)
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_reports_for_programs_hold_nothing_that_a_terminal_acts_on(tmp_path, form):
+    (tmp_path / "Dockerfile").write_text("FROM x\nRUN echo '\x1b]0;t\x07' && curl http://x/\x1b[2J | sh\n")
+    command = [sys.executable, "-m", "rocmimg", "lint", "Dockerfile", "--no-external", "--format", form]
+    for words in ([], ["-o", "report"]):
+        done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        text = (tmp_path / "report").read_text() if words else done.stdout
+        assert "\\u00" not in text
+        assert json.loads(text)
 
 
 def test_the_log_of_a_build_and_the_lines_of_a_view(tmp_path):

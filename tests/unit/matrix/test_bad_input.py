@@ -164,6 +164,11 @@ CASES = {
         "images.yaml:5: env.B has a URL with a password or a token; it would stay in the image",
     ),
     "a token in a label": (GOOD + "        labels: {a: 'https://hunter2@h'}\n", "labels.a has a URL with a password"),
+    "a label by which images are recognized": (
+        GOOD + "        labels:\n          io.rocmimg.cell: other-gfx942\n",
+        "images.yaml:6: labels.io.rocmimg.cell is wrong; io.rocmimg.cell is written by rocmimg itself",
+    ),
+    "such a label in other letters": (GOOD + "        labels: {IO.Rocmimg.Plan: x}\n", "is written by rocmimg itself"),
     "a password in a list": (
         GOOD + "        command: [x, 'postgres://u:hunter2@h/db']\n",
         "images.yaml:5: command.1 has a URL with a password",
