@@ -49,6 +49,35 @@ def test_the_matrix_of_the_readme_plans(tmp_path):
     assert yaml.safe_load(text)["targets"]["mine"]["base"] in plan["mine-gfx942"].dockerfile
 
 
+def _rows_of_attacks():
+    """Each row of the tables of docs/threat-model.md that end with a test: the attack, and (file, part of a name)."""
+    lines = (ROOT / "docs/threat-model.md").read_text().splitlines()
+    in_table = False
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        in_table = line.startswith("|") and (in_table or cells[-1].strip(" |") == "test")
+        if not in_table or cells[-1].strip(" |") == "test" or set(line) <= set("|- "):
+            continue
+        file, named = "", []
+        for word in re.split(r",? +", cells[-1].strip(" |")):
+            if ".py" in word:
+                file = word.rstrip(":") if "/" in word else f"tests/integration/release/{word.rstrip(':')}"
+                word = ""
+            named.append((file, word))
+        yield cells[0], named
+
+
+def test_every_attack_of_the_threat_model_names_its_test():
+    rows = list(_rows_of_attacks())
+    assert len(rows) > 90
+    for attack, named in rows:
+        assert named, f"{attack}: no test is named"
+        for file, part in named:
+            assert (ROOT / file).is_file(), f"{attack}: {file}"
+            names = re.findall(r"^ *def (test_\w+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+            assert [name for name in names if part in name], f"{attack}: no test of {file} has {part!r} in its name"
+
+
 def test_the_readme_is_a_page():
     assert len(README.splitlines()) <= 110
 
