@@ -60,10 +60,10 @@ def _rows_of_attacks():
             continue
         file, named = "", []
         for word in re.split(r",? +", cells[-1].strip(" |")):
-            if ".py" in word:
+            is_file = ".py" in word
+            if is_file:
                 file = word.rstrip(":") if "/" in word else f"tests/integration/release/{word.rstrip(':')}"
-                word = ""
-            named.append((file, word))
+            named.append((file, "" if is_file else word))
         yield cells[0], named
 
 
