@@ -310,11 +310,9 @@ class Repository:
         if manifest is None:
             raise RegistryError(f"{self}:{tag} went away", next_step="run the same command again")
         data = manifest.data
-        return replace(
-            manifest.descriptor,
-            artifact_type=str(data.get("artifactType", "")),
-            annotations=data.get("annotations") or {},
-        )
+        with _understood(f"cannot read {self}:{tag}"):
+            annotations = dict(data.get("annotations") or {})
+        return replace(manifest.descriptor, artifact_type=str(data.get("artifactType", "")), annotations=annotations)
 
     def attach(
         self, subject: Descriptor, artifact_type: str, data: bytes, *, annotations: Mapping[str, str]

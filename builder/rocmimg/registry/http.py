@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from types import TracebackType
 from typing import Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, Retry
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, ProxyManager, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, MaxRetryError, ProtocolError, ResponseError
 
@@ -75,8 +79,63 @@ def read_body(response: requests.Response, limit: int) -> bytes:
     return b"".join(parts)
 
 
+class _Late(HTTPError):
+    """The answer does not begin."""
+
+
+class _Patient(HTTPConnection):
+    """Waits so long for the head of an answer, and not for each of its bytes anew, or for one "100 Continue" more."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 has it
+        over = threading.Event()
+
+        def hang_up(sock: socket.socket | None = self.sock) -> None:
+            over.set()
+            if sock:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(BODY_S, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        except Exception:
+            if not over.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if over.is_set():  # what was read until then may look like a whole head
+            raise _Late(f"no whole head of an answer in {BODY_S} s")
+        return response
+
+
+class _PatientTls(_Patient, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Patient
+
+
+class _PoolTls(HTTPSConnectionPool):
+    ConnectionCls = _PatientTls
+
+
+_POOLS: Final = {"http": _Pool, "https": _PoolTls}
+
+
 class _Bounded(HTTPAdapter):
     """Reads every body that nobody wants to stream, those of redirects included."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def send(
         self,
@@ -87,7 +146,10 @@ class _Bounded(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        response = super().send(request, True, timeout, verify, cert, proxies)
+        try:
+            response = super().send(request, True, timeout, verify, cert, proxies)
+        except _Late as error:
+            raise BodyError(f"{error} from {request.url}") from error
         if not stream:
             with response:
                 try:

@@ -16,6 +16,7 @@ from rocmimg.registry.client import Registries, Repository
 
 _REST: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{12})")
 PREFIX: Final = "candidate-"
+_EPOCH: Final = "1970-01-01T00:00:00Z"
 _SKEW: Final = timedelta(hours=1)
 """So far a clock may be ahead."""
 
@@ -41,7 +42,7 @@ class Candidate:
     @property
     def created(self) -> str:
         """RFC 3339; the epoch where the image does not say."""
-        return str(self.config.get("created") or "1970-01-01T00:00:00Z")
+        return str(self.config.get("created") or _EPOCH)
 
     def fits(self, image: ImagePlan) -> bool:
         """Whether it is what images.yaml says now."""
@@ -78,8 +79,11 @@ def _where(image: ImagePlan) -> Any:
 
 def tag_of(cell_id: str, created: str, image_id: str) -> str:
     """The tag of an image: when it was created, so that tags sort, and its id, so that no two images share one."""
-    moment = datetime.fromisoformat(created).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{PREFIX}{cell_id}-{moment}-{image_id.removeprefix('sha256:')[:12]}"
+    try:
+        moment = datetime.fromisoformat(created).astimezone(UTC)
+    except (ValueError, OverflowError):  # what an image says of itself may be anything
+        moment = datetime.fromisoformat(_EPOCH)
+    return f"{PREFIX}{cell_id}-{moment.year:04d}{moment:%m%dT%H%M%SZ}-{image_id.removeprefix('sha256:')[:12]}"
 
 
 def tags_of(cell_id: str, tags: list[str], now: datetime | None = None) -> list[str]:

@@ -234,7 +234,7 @@ def promotion_of(record: Record) -> Promotion:
             kind=said["kind"],
             cell=_text(said["cell"]),
             version=_text(said["version"]),
-            when=_text(said["when"]),
+            when=_moment(said["when"]),
             who=_text(said["who"]),
             tags=_texts(said["tags"]),
             aliases=_text_of(said["aliases"]),
@@ -256,6 +256,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
+
+
+def _moment(value: Any) -> str:
+    if datetime.fromisoformat(_text(value)).tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone")
+    return str(value)
 
 
 def _texts(values: Any) -> tuple[str, ...]:

@@ -255,6 +255,27 @@ def test_a_redirect_with_an_endless_body(docker_config: Path, monkeypatch: pytes
         repository(host).manifest("v1")
 
 
+@pytest.mark.parametrize("head", ["drips", "continues"])
+def test_an_answer_that_does_not_begin_is_left(head: str, docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header byte by byte, and "100 Continue" for ever: each read comes back in time, and the head never ends."""
+    monkeypatch.setattr(registry_http, "BODY_S", 0.5)
+    asked: list[str] = []
+
+    def answer(handler: Any) -> None:
+        asked.append(handler.path)
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: " if head == "drips" else b"")
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" if head == "drips" else b"HTTP/1.1 100 Continue\r\n\r\n")
+                handler.wfile.flush()
+                time.sleep(0.01)
+
+    with serving(answer) as (host, _), pytest.raises(RegistryError, match="no whole head of an answer in"):
+        repository(host).manifest("v1")
+    assert len(asked) == 1
+
+
 def test_a_write_is_not_redirected(docker_config: Path) -> None:
     def answer(handler: Any) -> None:
         if handler.command == "HEAD":

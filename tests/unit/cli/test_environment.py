@@ -4,11 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rocmimg.cli import run
-from rocmimg.errors import RocmimgError
 from rocmimg.matrix import load, parse_set
 from rocmimg.release.policy import policies
 
@@ -135,15 +132,3 @@ def test_what_a_release_wants_is_not_lowered_by_a_setting(folder: Path) -> None:
     policy = policies(matrix, ["t-gfx942"], suite=False)["t-gfx942"]
     assert policy.tiers == ("image", "import", "aot", "gpu")
     assert policy.waivers == ()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.text(max_size=40))
-def test_any_version(text: str) -> None:
-    """As a text of --set in JSON's quotes, a version changes the version and nothing else."""
-    try:
-        node = parse_set(f"version={json.dumps(text, ensure_ascii=False)}")
-    except RocmimgError:
-        return  # control characters that YAML does not have
-    assert set(node.children) == {"version"}
-    assert node.children["version"].value == text

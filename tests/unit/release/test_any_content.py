@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,7 @@ def test_records_of_promotions_that_are_spoilt(data: st.DataObject) -> None:
     value = data.draw(spoilt(said(PROMOTION, {**PROMOTED, "after": []})))
     for one in ours(lambda: records.promotions(known(PROMOTION, json.dumps(value).encode()))) or ():
         assert one.kind in ("promotion", "rollback")
+        assert datetime.now(UTC) - datetime.fromisoformat(one.when)
         assert all(
             isinstance(text, str) for text in (*one.tags, *one.aliases, *one.aliases.values(), one.who, one.when)
         )
@@ -345,6 +346,7 @@ CALLS: list[Callable[[Repository], Any]] = [
     lambda repo: repo.artifact("v1", CHECKS),
     lambda repo: repo.put_artifact("v1", CHECKS, b"x"),
     lambda repo: repo.untag("v1"),
+    lambda repo: repo.attach(Descriptor(media_type="x", digest=SUBJECT, size=1), CHECKS, b"x", annotations={}),
     lambda repo: repo.delete_with_attachments(SUBJECT),
     lambda repo: repo.require_push(),
     lambda repo: records.check_results(ImageRecords(repo, SUBJECT)),
