@@ -205,12 +205,12 @@ class Harness:
         """Build one stage; ``result`` says how far it came where it failed."""
         log = CellLog(self._log(case, stage))
         request = BuildRequest(dockerfile=plan.dockerfile, context=plan.context, target=stage, network_mode="host")
-        late = threading.Timer(self._limit, self._engine.cancel, [request.build_id])
+        late, stopped = threading.Timer(self._limit, self._engine.cancel, [request.build_id]), False
         late.start()
         try:
             self._engine.build(request, lambda event: log.event(event, stage))
         except BuildCancelled:
-            result.why = f"stopped after {self._limit} s"
+            result.why, stopped = f"stopped after {self._limit} s", True
         except StepFailed as error:
             result.why = _reason(list(error.log)) or str(error)
             result.notes += [error.next_step] if network_advice(*error.log) else []
@@ -220,6 +220,8 @@ class Harness:
             late.cancel()
             log.close()
         result.how_far = _how_far(self._log(case, stage).read_text(errors="replace"))
+        if stopped and result.how_far == "not possible":
+            result.how_far = "not run"  # nothing of it failed
         return False
 
     def _log(self, case: Case, stage: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rocmimg.engine import BuildCancelled
 from rocmimg.engine.events import StepLog
 from rocmimg.engine.failure import StepFailed
 from rocmimg.matrix import load
@@ -34,12 +35,15 @@ def matrix():
 class FailingEngine:
     """Every build prints these lines and fails."""
 
-    def __init__(self, *lines):
+    def __init__(self, *lines, cancelled=False):
         self.lines = lines
+        self.cancelled = cancelled
 
     def build(self, _request, on_event):
         for line in self.lines:
             on_event(StepLog(digest="sha256:a", stream=1, text=line, timestamp=0))
+        if self.cancelled:
+            raise BuildCancelled
         raise StepFailed("exit code: 1", step="[x 1/1] RUN x", log=self.lines)
 
     def cancel(self, _build):
@@ -90,6 +94,25 @@ def test_a_log_says_how_far_a_component_came(real, matrix, tmp_path, lines, how_
         harness.close()
     assert (result.how_far, result.why) == (how_far, lines[-1])
     assert "for 37d0485b2058, which the mirror lacks" in result.notes[0]
+
+
+@pytest.mark.parametrize(("line", "how_far"), [("checking for x", "not run"), ("running build_ext", "metadata only")])
+def test_what_the_limit_stopped_did_not_fail(real, matrix, tmp_path, line, how_far):
+    case = next(case for case in real.cases(matrix) if case.component.name == "ucx")
+    (tmp_path / "openucx/ucx.git").mkdir(parents=True)
+    for words in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message=x"]):
+        who = ["-c", "user.name=x", "-c", "user.email=x"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path / "openucx/ucx.git", check=True, timeout=60)
+    (tmp_path / "prepared").mkdir()
+    mirrors = real.Mirrors(tmp_path, tmp_path / "prepared")
+    harness = real.Harness(
+        FailingEngine(line, cancelled=True), mirrors, tmp_path / "out", tmp_path / "prepared", {}, 60
+    )
+    try:
+        result = harness.run(case, [])
+    finally:
+        harness.close()
+    assert (result.how_far, result.why) == (how_far, "stopped after 60 s")
 
 
 def test_without_a_mirror_nothing_is_run(real, matrix, tmp_path):
