@@ -48,6 +48,7 @@ _CONFIGURED: Final = re.compile(
     re.MULTILINE,
 )
 _METADATA: Final = re.compile(r"running (?:bdist_wheel|egg_info|dist_info|build_ext)|Preparing metadata .*done")
+_COMPILER_ERROR: Final = re.compile(r":\d+(?::\d+)?: (?:fatal )?error: ")
 _STEP: Final = re.compile(r"^#?\d* ?\d+\.\d+ ")
 _BORING: Final = re.compile(
     r"^\s*$|^\[?notice|^note:|^hint:|^\s*\^|This error originates|did not run successfully|FAILED: step|exit code"
@@ -238,6 +239,8 @@ def _reason(lines: list[str]) -> str:
     """The line of a log that says best what went wrong."""
     shown = [_STEP.sub("", line).strip() for line in lines]
     shown = [line for line in shown if line and not _BORING.search(line)]
+    if of_compiler := [line for line in shown if _COMPILER_ERROR.search(line)]:
+        return of_compiler[0][:300]
     telling = [s for s in shown if re.search(r"\b(?:[eE]rror|ERROR|fatal|Error)\b|not found|No such|cannot", s)]
     return (telling or shown or [""])[-1][:300]
 

@@ -69,7 +69,7 @@ def test_a_component_that_a_flag_leaves_off_is_a_case_with_its_flag(real, matrix
         (["running bdist_wheel", "error: x"], "metadata only"),
         (["-- Configuring done (1.0s)", "error: x"], "configured"),
         (["building 'a._C' extension", "error: x"], "configured"),
-        (["REAL-COMPILES hipcc a.hip", "a.hip:1: error: x"], "configured"),
+        (["REAL-COMPILES hipcc a.hip", "a.hip:1:2: error: x"], "configured"),
         (["REAL-COMPILES hipcc /tmp/CMakeFiles/CMakeScratch/TryCompile/a.cxx", "error: x"], "not possible"),
     ],
 )
@@ -94,6 +94,20 @@ def test_a_log_says_how_far_a_component_came(real, matrix, tmp_path, lines, how_
         harness.close()
     assert (result.how_far, result.why) == (how_far, lines[-1])
     assert "for 37d0485b2058, which the mirror lacks" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (
+            ["a.h:1:2: fatal error: x.h: No such file", "b.h:3:4: error: y", "RuntimeError: Error compiling objects"],
+            "a.h:1:2",
+        ),
+        (["ERROR: first", "ERROR: no match", "note: x"], "ERROR: no match"),
+    ],
+)
+def test_a_compilers_first_error_is_the_reason(real, lines, why):
+    assert real._reason([f"#7 1.50 {line}" for line in lines]).startswith(why)
 
 
 @pytest.mark.parametrize(("line", "how_far"), [("checking for x", "not run"), ("running build_ext", "metadata only")])
