@@ -8,6 +8,7 @@ mkdir -p $rocm/bin $rocm/.info $rocm/share
 echo 7.2.0 > $rocm/.info/version
 ln -s /usr/include $rocm/include
 ln -s /usr/lib/x86_64-linux-gnu $rocm/lib
+ln -s /usr/lib /opt/lib # Debian's CMake files look for their prefix four folders up
 ln -s "$llvm" $rocm/llvm
 ln -s "$llvm" /usr/lib/x86_64-linux-gnu/${llvm##*/} # where hipcc looks below ROCM_PATH
 bitcode=$(find "$llvm/lib" -name ockl.bc)
