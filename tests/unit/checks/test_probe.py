@@ -13,6 +13,7 @@ import pytest
 
 import rocmimg.checks.probe
 from rocmimg.checks.probe import __main__ as main
+from rocmimg.checks.probe import children
 from rocmimg.checks.probe.files import Walk
 from rocmimg.checks.probe.tree import Live
 from rocmimg.checks.run_probe import _run, answer_of, command
@@ -230,3 +231,22 @@ def _ended(pid):
             return True
         time.sleep(0.1)
     return False
+
+
+def test_what_a_child_writes_right_before_its_end_is_read_on_a_busy_machine(monkeypatch):
+    """Between a look at the pipes that finds nothing and the question whether the child has ended, time may pass."""
+
+    class Busy(children.selectors.DefaultSelector):
+        first = True
+
+        def select(self, timeout=None):
+            found = super().select(timeout)
+            if Busy.first and not found:
+                Busy.first = False
+                time.sleep(1)
+            return found
+
+    monkeypatch.setattr(children.selectors, "DefaultSelector", Busy)
+    script = "import os, sys, time; time.sleep(0.5); os.write(int(sys.argv[1]), b'answer')"
+    ended = children.run([sys.executable, "-S", "-c", script], 60)
+    assert (ended.code, ended.answer, ended.why) == (0, b"answer", "")

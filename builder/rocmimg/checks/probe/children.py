@@ -99,8 +99,10 @@ def _collect(
             left = deadline - time.monotonic()
             if left <= 0:
                 return "late"
-            # What it started may hold the pipes open when it is long gone: hence the look every now and then.
-            ready = waiting.select(min(left, 0.2))
+            # What it started may hold the pipes open when it is long gone: hence the look every now and then. It comes
+            # before the pipes are looked at: what it writes right before its end is then still read.
+            ended = process.poll() is not None
+            ready = waiting.select(0 if ended else min(left, 0.2))
             for key, _ in ready:
                 data = os.read(key.fd, _CHUNK)
                 if not data:
@@ -109,7 +111,7 @@ def _collect(
                 streams[key.fd].extend(data)
                 if len(streams[key.fd]) > limits[key.fd]:
                     return f"writes without end: ended after {limits[key.fd] >> 20} MiB"
-            if not ready and process.poll() is not None:
+            if not ready and ended:
                 return ""
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
