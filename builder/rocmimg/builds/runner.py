@@ -79,15 +79,21 @@ class _Run:
                 while sorter.is_active():
                     for cell_id in sorter.get_ready():
                         pool.submit(lambda image: done.put(self._cell(image)), self._plan[cell_id])
-                    result = done.get()
-                    self.results[result.id] = result
-                    self._view.finished(result)
+                    result = self._taken(done.get())
                     if result.status == "failed" and self._options.fail_fast:
                         self._cancel()
                     sorter.done(result.id)
             except BaseException:
                 self._cancel()
+                pool.shutdown()
+                while not done.empty():  # those that ran say so, and until where
+                    self._taken(done.get())
                 raise
+
+    def _taken(self, result: CellResult) -> CellResult:
+        self.results[result.id] = result
+        self._view.finished(result)
+        return result
 
     def _cancel(self) -> None:
         self._stop.set()

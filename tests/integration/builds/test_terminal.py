@@ -1,10 +1,12 @@
-"""`rocmimg build` in a terminal of 60 columns, and whose names it takes."""
+"""`rocmimg build` and `rocmimg test` in a terminal of 60 columns, and whose names they take and tell."""
 
 import fcntl
 import json
 import os
 import pty
+import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -93,6 +95,78 @@ def test_a_foreign_image_keeps_its_name_unless_somebody_says_otherwise(sample, h
     host_engine.tag(theirs, TAG)
     assert sample.run("build", CELL, "--force").returncode == 0
     assert host_engine.image(TAG).labels["io.rocmimg.cell"] == CELL
+
+
+def test_a_cancelled_cell_ran_or_never_started_and_the_table_says_which(project, small_base):
+    made = project("""
+        defaults: {image: rocmimg-test/app, base: "rocmimg-test/base:1"}
+        targets:
+          bad: {gpu_archs: [gfx942], components: {broken: {}}}
+          slow: {gpu_archs: [gfx942], components: {waits: {}}}
+          upper: {gpu_archs: [gfx942], base: {cell: slow}}
+    """)
+    made.recipe("waits", "RUN echo at work && sleep 120\n")
+    made.recipe("broken", "RUN sleep 3; exit 7\n")
+    done = made.run("build", "--fail-fast", "-j", "2")
+    assert done.returncode == 7
+    rows = json.loads((made.folder / "build/report.json").read_text())
+    slow, upper = (next(row for row in rows if row["id"].startswith(name)) for name in ("slow", "upper"))
+    assert slow["status"] == upper["status"] == "cancelled"
+    assert slow["started"]
+    assert slow["seconds"] > 0
+    assert upper["started"] is None
+    table = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert "never started" in table["upper-gfx942"]
+    assert re.search(r"slow-gfx942 +[\d.]+s, until final 2/3", table["slow-gfx942"]), done.stdout
+
+
+def test_after_an_interrupt_the_table_says_what_ran_as_well(project, small_base):
+    made = project("""
+        defaults: {image: rocmimg-test/app, base: "rocmimg-test/base:1"}
+        targets:
+          slow: {gpu_archs: [gfx942], components: {waits: {}}}
+          upper: {gpu_archs: [gfx942], base: {cell: slow}}
+    """)
+    made.recipe("waits", "RUN sleep 120\n")
+    with made.start("build") as process:
+        log = made.folder / "build/logs/slow-gfx942.log"
+        deadline = time.monotonic() + 100
+        while not (log.exists() and "+ sleep" in log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert "slow-gfx942: cancelled in" in err
+    assert re.search(r"slow-gfx942 +[\d.]+s, until final 2/3", out), out + err
+    assert re.search(r"upper-gfx942 +never started", out), out
+
+
+def test_checks_are_shown_as_a_build_is(sample):
+    assert sample.run("build", CELL).returncode == 0
+    words = ("test", CELL, "--tier", "image")
+    _, lines = in_terminal(sample, *words)
+    (ended,) = [line for line in lines if CELL in line and "passed" in line]
+    assert re.match(rf"[-✗✓] {CELL} ", ended)
+    assert "queued" not in "\n".join(lines), "what was redrawn is gone"
+    plain = sample.run(*words).stderr.splitlines()
+    assert plain[0] == f"{CELL}: reading the image"
+    assert f"{CELL}: labels passed" not in plain
+    assert f"{CELL}: labels passed" in sample.run(*words, "-v").stderr.splitlines()
+    assert sample.run(*words, "--progress", "quiet").stderr == ""
+
+
+def test_reports_name_an_image_by_the_cells_own_tag(sample, host_engine):
+    assert sample.run("build", CELL).returncode == 0
+    foreign = "a-foreign/name:1"
+    host_engine.tag(TAG, foreign)
+    try:
+        files = ("--html", "page.html", "--junit", "junit.xml", "--markdown", "summary.md")
+        done = sample.run("test", CELL, "--tier", "image", "--json", *files)
+        (row,) = json.loads(done.stdout)
+        assert row["image"] == TAG
+        for name in ("page.html", "junit.xml", "summary.md", f"build/results/{CELL}.json"):
+            assert foreign not in (sample.folder / name).read_text()
+    finally:
+        host_engine.remove(foreign)
 
 
 def test_what_no_cell_needs_any_more_goes(sample, host_engine):
