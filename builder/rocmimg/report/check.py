@@ -84,8 +84,8 @@ def _text(problems: Sequence[Problem]) -> Iterator[str]:
 
 def _annotation(problem: Problem) -> str:
     fields = {"file": problem.position.source, "line": problem.position.line or 1, "title": problem.rule}
-    said = (problem.message, problem.fix, _cells(problem))
-    return annotation(problem.level, fields, ". ".join(filter(None, said)))
+    cells = f" ({_cells(problem)})" if problem.cells else ""
+    return annotation(problem.level, fields, f"{'. '.join(filter(None, (problem.message, problem.fix)))}{cells}")
 
 
 def _sarif(problems: Sequence[Problem]) -> dict[str, object]:

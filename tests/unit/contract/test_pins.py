@@ -194,6 +194,8 @@ def test_check_of_one_part_and_its_forms(tmp_path, monkeypatch, capsys):
     assert run(["check", "--only", "contract", "--format", "github"]) == 1
     said = capsys.readouterr().out
     assert "::error file=images.yaml,line=7,title=capability::" in said
+    assert all(line.endswith(" (sgl-gfx942)") for line in said.splitlines() if line.startswith("::error"))
+    assert ".. " not in said
     assert run(["check", "--format", "sarif"]) == 1
     (log,) = json.loads(capsys.readouterr().out)["runs"]
     places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["results"]]
