@@ -82,3 +82,51 @@ def test_what_lint_finds_stands_in_that_file_and_the_failed_step_is_named(mine):
     done = mine.run("build", "mine-gfx942", "--set", "dockerfile.stage=debug")
     assert done.returncode == 7
     assert "RUN false" in done.stdout
+
+
+INSIDE = """
+    targets:
+      t:
+        gpu_archs: [gfx942]
+        image: rocmimg-test/inside
+        dockerfile: Dockerfile
+        network: {engine_mode: none}
+        contents:
+          fw: {source: "local:fw", framework: true}
+          aiter: {source: "local:aiter"}
+"""
+SITE = "/usr/lib/python3/dist-packages"
+
+
+def test_a_framework_is_held_against_the_aiter_that_is_inside(project, lab):
+    made = project(INSIDE)
+    copies = f"FROM rocmimg/lab-base:dev\nCOPY fw/fw {SITE}/fw\nCOPY aiter/aiter {SITE}/aiter\n"
+    (made.folder / "Dockerfile").write_text(copies)
+    for name, text in (
+        ("fw/fw/__init__.py", ""),
+        ("fw/fw/layer.py", "from aiter.ops import fused_norm\n"),
+        ("aiter/aiter/__init__.py", ""),
+        ("aiter/aiter/ops.py", "def norm(x): return x\n"),
+    ):
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / name).write_text(text)
+    refused = made.run("build")
+    assert refused.returncode == 11
+    assert "layer.py:1" in refused.stderr
+    assert "fused_norm" in refused.stderr
+
+    (made.folder / "fw/fw/layer.py").write_text("from aiter.ops import norm\n")
+    assert made.run("build").returncode == 0
+    assert contract(made) == ("passed", "")
+
+    (made.folder / "Dockerfile").write_text(f"{copies}RUN echo 'def other(x): return x' > {SITE}/aiter/ops.py\n")
+    assert made.run("build").returncode == 0
+    status, reason = contract(made)
+    assert status == "failed"
+    assert "aiter.ops.norm: there in the source at the pin, missing in the image" in reason
+
+
+def contract(project):
+    (image,) = project.json("test", "--tier", "import")
+    (found,) = [check for check in image["checks"] if check["id"] == "contract"]
+    return found["status"], found["reason"]

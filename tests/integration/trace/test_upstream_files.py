@@ -99,6 +99,8 @@ def test_vllms_files_are_two_cells_of_which_one_starts_from_the_other(tmp_path: 
 
 def test_sglangs_file_builds_over_the_stub_base(host_engine: Engine, project: Callable[[str], Any]) -> None:
     text = Path(UPSTREAM, "sglang/docker/rocm.Dockerfile").read_text()
+    # A script of AITER's own, which the stub of its checkout does not have.
+    text = text.replace('ENV BUILD_TRITON="1"', 'ENV BUILD_TRITON="0"')
     with lenient_bases(host_engine, text) as bases:
         made = project(SGLANG)
         write(

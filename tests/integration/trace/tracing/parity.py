@@ -32,7 +32,8 @@ from pathlib import Path
 from call import LENIENT, provide
 import dists
 LENIENT.touch()
-names = "wget gpg curl git rustc cargo rustup python python3 pip pip3 gcc cmake which"
+names = "wget gpg curl git rustc cargo rustup python python3 pip pip3 gcc cmake which add-apt-repository"
+names += " update-alternatives"
 provide(*names.split())
 dists.install("pip", "25.0")
 for name in {wheels!r}:
