@@ -177,7 +177,7 @@ def test_second_build(way: Way) -> None:
     rows = way.run("build", "--target", "app")
     assert [(row["status"], row["image_id"]) for row in rows] == [("up-to-date", way.first[cell]) for cell in CELLS]
     forced = way.run("build", "--target", "app", "--force")
-    assert {row["id"]: row["image_id"] for row in forced} == way.first
+    assert {row["status"] for row in forced} == {"built"}
     steps = [step for row in forced for step in row["steps"] if "RUN" in step["name"]]
     assert steps
     assert [step["name"] for step in steps if not step["cached"]] == []
@@ -208,8 +208,10 @@ def test_changed_build(way: Way) -> None:
 
 
 def test_ctrl_c_with_two_cells(way: Way) -> None:
+    log = way.folder / "build/logs"
+    for file in log.glob("slow-*.log"):
+        file.unlink()
     with way.start("build", "--target", "slow") as process:
-        log = way.folder / "build/logs"
         deadline = time.monotonic() + 120
         while sum("sleep 619" in file.read_text() for file in log.glob("slow-*.log")) < 2:
             assert time.monotonic() < deadline
