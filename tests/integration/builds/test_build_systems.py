@@ -1,5 +1,6 @@
 """Small real projects behind the compiler cache, one a build system: what is compiled again comes from the cache and is
-the same, byte by byte, as without it.
+the same, byte by byte, as without it. clang names each HIP unit by its command line, which a cache changes, so that
+name is given here.
 
 The program that prepares the compilers runs in a container of the lab's base as in a step of a build. Opt-in
 (ROCMIMG_TEST_CACHES=1), for it needs a package index and Debian's packages. ROCMIMG_TEST_STORE=redis://... has sccache
@@ -42,9 +43,10 @@ FILES = {
 }
 LLVM = "/usr/lib/llvm-21/bin"
 COMMANDS = {
-    "hip": "hipcc --offload-arch=gfx942 -fPIC -c kernel.hip -o /out/hip.o",
+    "hip": "hipcc --offload-arch=gfx942 -fPIC -cuid=fixed -c kernel.hip -o /out/hip.o",
     "cmakehip": (
         "cmake -S . -B /tmp/made -G Ninja -DCMAKE_HIP_ARCHITECTURES=gfx942 -DCMAKE_HIP_COMPILER_ROCM_ROOT=/usr "
+        "-DCMAKE_HIP_FLAGS=-cuid=fixed "
         f"-DCMAKE_HIP_COMPILER={LLVM}/clang++ && cmake --build /tmp/made && cp /tmp/made/CMakeFiles/k.dir/*.o /out"
     ),
     "mesonproject": "meson setup /tmp/made && meson compile -C /tmp/made && cp /tmp/made/libp.so /out",
