@@ -170,6 +170,7 @@ class Transaction:
 
     def _end(self, how: End) -> None:
         """Have its end on record, so that no copy of it is carried out again; then forget it."""
+        self._guard()
         for name, digest in self.intent.images:
             repository = self._registries.repository(parse(name))
             if manifest := repository.manifest(digest):
