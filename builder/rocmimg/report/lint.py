@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rocmimg.errors import Position
 from rocmimg.lint.model import Evidence, Finding, Level, Rule
@@ -13,6 +13,9 @@ from rocmimg.problem import Problem
 from rocmimg.report.markdown import short_table
 from rocmimg.report.sarif import SarifResult, SarifRule, sarif
 from rocmimg.terminal import harmless, json_text
+
+_SHOWN: Final = 240
+"""So many characters of a line are shown."""
 
 
 def render(report: Report, form: str) -> str:
@@ -36,6 +39,16 @@ def message(finding: Finding) -> str:
     return finding.message + lines
 
 
+def _around(line: str, start: int, end: int) -> tuple[str, int, int]:
+    """As much of a line as a terminal bears, and where the place is in that."""
+    if len(line) <= _SHOWN:
+        return line, start, end
+    first = max(0, min(start - _SHOWN // 4, len(line) - _SHOWN))
+    head, tail = "..." if first else "", "..." if first + _SHOWN < len(line) else ""
+    end = min(end, first + _SHOWN)
+    return head + line[first : first + _SHOWN] + tail, start - first + len(head), end - first + len(head)
+
+
 def text(report: Report) -> Iterator[str]:
     """Lines for a reader: place, message, the source line with a caret, the fix."""
     sources = report.sources
@@ -46,7 +59,8 @@ def text(report: Report) -> Iterator[str]:
         line = sources[finding.file].line_text(finding.line)
         start = finding.column - 1
         end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
-        before, marked = harmless(line[:start]), harmless(line[start : max(end, start)])
+        line, start, end = _around(line, start, max(end, start))
+        before, marked = harmless(line[:start]), harmless(line[start:end])
         pad = "".join("\t" if char == "\t" else " " for char in before)
         number = f"{finding.line:5}"
         yield f"{number} | {harmless(line)}"

@@ -40,6 +40,16 @@ def test_text_shows_the_line_with_a_caret_under_the_place() -> None:
     assert lines[-1] == summary(report()) == "1 file: 1 error, 2 warnings, 1 note, 1 waived"
 
 
+def test_of_a_long_line_the_place_is_shown() -> None:
+    for before, after in ((0, 9000), (9000, 0), (5000, 5000)):
+        long = f"RUN echo {'a' * before} && curl -fsSLO https://a.b/c # {'b' * after}"
+        shown = render(report(f"FROM scratch\n{long}\n"), "text").splitlines()
+        at = next(index for index, line in enumerate(shown) if "[ROC037" in line)
+        code, caret = shown[at + 1 : at + 3]
+        assert code[caret.index("^") :].startswith("curl")
+        assert max(len(code), len(caret)) < 260
+
+
 def test_json_has_the_agreed_keys() -> None:
     content = json.loads(render(report(), "json"))
     assert content["files"] == 1
