@@ -138,8 +138,6 @@ class Way:
 def way(started: Started, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     if "ROCMIMG_TEST_ENGINES" not in os.environ:
         pytest.skip("not run: the whole way is walked on request (make test-engines)")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background of a shell hands that on
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     build_small_base(engine)
     folder = tmp_path_factory.mktemp("way")
     registry = folder / "registry"
