@@ -128,7 +128,7 @@ def test_an_editable_checkout_and_a_wheel_that_compiles_for_two_gpus(made):
     assert [row["status"] for row in app.json("build", "app")] == ["up-to-date"]
     (app.folder / "edited/python/edited/__init__.py").write_text("PLACE = 1\n")
     (row,) = app.json("plan", "app")
-    assert row["reasons"] == ["source edited changed"]
+    assert row["reasons"] == ["source of edited changed"]
 
 
 @pytest.mark.skipif(WANTED != "1", reason="not run: ROCMIMG_TEST_RECIPES=1; it installs from an index and an archive")
