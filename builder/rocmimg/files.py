@@ -51,16 +51,10 @@ class LogFile:
             self.path, self._file = _opened(path)
 
     def line(self, text: str) -> None:
-        """Add a line, made harmless."""
+        """Add a line, made harmless; whoever reads along has it at once."""
         with self._kept():
             if self._file:
                 self._file.write(f"{harmless(text)}\n")
-
-    def flush(self) -> None:
-        """Have it on disk as far as it goes."""
-        with self._kept():
-            if self._file:
-                self._file.flush()
 
     def close(self) -> None:
         """End it."""
@@ -85,7 +79,7 @@ def _opened(path: Path) -> tuple[Path, TextIO]:
     """``path``, or a name beside it where another process writes to that now."""
     for number in range(1, _SIDE_BY_SIDE):
         mine = path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
-        file = mine.open("a", encoding="utf-8")
+        file = mine.open("a", buffering=1, encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

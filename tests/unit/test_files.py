@@ -35,7 +35,7 @@ def test_two_logs_of_one_name_are_two_files_until_the_first_ends(tmp_path):
 
 def test_a_log_of_another_process_is_left_alone(tmp_path):
     code = "import sys; from pathlib import Path; from rocmimg.files import LogFile\n"
-    code += "log = LogFile(Path(sys.argv[1])); log.line('theirs'); log.flush(); print(flush=True); sys.stdin.read()"
+    code += "log = LogFile(Path(sys.argv[1])); log.line('theirs'); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(tmp_path / "a.log")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -52,7 +52,6 @@ def test_a_log_that_cannot_be_opened_takes_lines_and_says_why(tmp_path, place):
     (tmp_path / "folder").mkdir()
     log = LogFile(tmp_path / place)
     log.line("x")
-    log.flush()
     log.close()
     assert log.error
 

@@ -180,7 +180,7 @@ class CellLog:
 
     def __init__(self, path: Path) -> None:
         self._file = LogFile(path)
-        self._began = self._flushed = time.monotonic()
+        self._began = time.monotonic()
         self.line(f"# {datetime.now(UTC).isoformat(timespec='seconds')}")
 
     @property
@@ -194,15 +194,8 @@ class CellLog:
         return self._file.error
 
     def line(self, text: str) -> None:
-        """Add one line with the seconds since the beginning. Whoever reads along is a second behind at most."""
-        now = time.monotonic()
-        self._file.line(f"{now - self._began:9.2f} {harmless(text)}")
-        if now - self._flushed > 1:
-            self._flush(now)
-
-    def _flush(self, now: float) -> None:
-        self._file.flush()
-        self._flushed = now
+        """Add one line with the seconds since the beginning."""
+        self._file.line(f"{time.monotonic() - self._began:9.2f} {harmless(text)}")
 
     def event(self, event: Event, place: str) -> None:
         """Add what the engine reported; ``place`` is the stage and the step that a line of output is of."""
@@ -219,8 +212,6 @@ class CellLog:
                 self.line(f"!! {text}")
             case Transfer():
                 pass  # counts of bytes are for a view, not for a log
-        if not isinstance(event, StepLog | Transfer):
-            self._flush(time.monotonic())
 
     def close(self) -> None:
         """End the log."""

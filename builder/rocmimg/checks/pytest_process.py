@@ -113,4 +113,3 @@ def _copy(output: IO[str], log: LogFile) -> None:
     with output:
         for line in output:
             log.line(line.rstrip("\n"))
-    log.flush()

@@ -56,7 +56,7 @@ def status(row):
 
 
 def test_an_image_like_any_other(run, lab_tag):
-    code, rows, told = run(lab_tag, "--tier", "image", "--tier", "import", "--arch", "gfx942")
+    code, rows, told = run(lab_tag, "--tier", "image", "--tier", "import", "--arch", "gfx942", "--progress", "plain")
     assert code == 0
     row = rows[lab_tag]
     assert row["status"] == "passed"
