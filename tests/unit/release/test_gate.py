@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from rocmimg.checks.model import CheckInfo, CheckResult, Finding, ImageResult, Status, Tier, Waiver
 from rocmimg.release.gate import Demand, Verdict, evaluate, may_pass
 from rocmimg.release.records import Checked
@@ -142,6 +144,14 @@ def test_what_a_file_kept_of_an_earlier_run_clears_nothing() -> None:
     assert states(merged, tiers=("gpu",)) == ["proven"]  # where nothing failed it is an answer
 
 
+@pytest.mark.parametrize("kept", ["1", "9"])
+def test_what_a_file_kept_of_an_earlier_run_makes_no_other_check_known(kept: str) -> None:
+    odd = result(("of-yesterday", "import", "passed"), run="2")
+    merged = replace(result(run="3"), checks=result(("a", "import", "passed"), run=kept).checks)
+    (found,) = verdicts(odd, merged, tiers=("import",))
+    assert str(found) == "import: missing: of-yesterday is in the results and not in the suite"
+
+
 def test_a_check_that_is_not_in_the_results_is_missing_and_named() -> None:
     more = (*SUITE, *suite(new="import"))
     (found,) = evaluate(demand("import", suite=more), attached(result(("a", "import", "passed"))))
@@ -155,8 +165,9 @@ def test_a_check_that_the_suite_does_not_have_proves_nothing() -> None:
     assert states(odd, result(("a", "import", "passed")), tiers=("import",)) == ["proven"]  # run again by today's suite
 
 
-def test_an_answer_of_another_version_of_the_check_is_none() -> None:
-    newer = tuple(replace(info, digest="2") for info in SUITE)
+@pytest.mark.parametrize("digest", ["0", "2"])
+def test_an_answer_of_another_version_of_the_check_is_none(digest: str) -> None:
+    newer = tuple(replace(info, digest=digest) for info in SUITE)
     (found,) = evaluate(demand("import", suite=newer), attached(result(("a", "import", "passed"))))
     assert str(found) == "import: missing: a not run: another version of the check was"
     (bad,) = evaluate(demand("import", suite=newer), attached(result(("a", "import", "failed"))))
@@ -168,6 +179,8 @@ def test_results_of_another_plan_or_cell_prove_nothing() -> None:
     for other in (replace(good, digest="sha256:other"), replace(good, id="app-gfx950")):
         (found,) = verdicts(other, tiers=("import",))
         assert str(found) == "import: missing: not run on this digest; 1 results are of another cell or plan"
+    (found,) = verdicts(replace(good, id="x"), replace(good, id="y"), result(NONE), tiers=("import",))
+    assert str(found).endswith("; 2 results are of another cell or plan")
 
 
 def test_each_architecture_needs_its_own_gpu() -> None:
@@ -224,3 +237,23 @@ def test_what_was_not_run_is_told_by_reason() -> None:
     two = suite(a="gpu", b="gpu")
     (found,) = evaluate(demand("gpu", suite=two), attached(result(("a", "gpu", "not-run"), NONE)))
     assert str(found) == "gpu: missing: 2 checks not run: because"
+
+
+def test_the_last_reason_for_not_running_is_told() -> None:
+    said = [result(NONE) for _ in range(3)]
+    reasons = ("no GPU", "no driver", "out of memory")
+    runs = [replace(one, checks=(replace(one.checks[0], reason=why),)) for one, why in zip(said, reasons, strict=True)]
+    (found,) = verdicts(*runs, tiers=("gpu",))
+    assert str(found) == "gpu: missing: b not run: out of memory"
+
+
+def test_of_many_failures_three_are_told_and_the_rest_counted() -> None:
+    names = ("d", "e", "f", "g", "h")
+    bad = result(*((name, "import", "failed") for name in names))
+    (found,) = evaluate(demand("import", suite=suite(**dict.fromkeys(names, "import"))), attached(bad))
+    assert str(found) == "import: failed: d: because; e: because; f: because and 2 more"
+    (found,) = evaluate(
+        demand("import", suite=suite(d="import", e="import", f="import")),
+        attached(result(("d", "import", "failed"), ("e", "import", "failed"), ("f", "import", "failed"))),
+    )
+    assert str(found) == "import: failed: d: because; e: because; f: because"
