@@ -66,7 +66,7 @@ class Points:
         raise AssertionError("it never ends")
 
 
-SOME = 1 if os.environ.get("ROCMIMG_TEST_SLOW") else 5
+SOME = 1 if os.environ.get("ROCMIMG_TEST_SLOW") else 13
 """ROCMIMG_TEST_SLOW=1 tries every point of every test, which takes some minutes each."""
 
 
