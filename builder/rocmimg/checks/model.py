@@ -8,15 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from rocmimg.errors import ChecksFailed, NotProven
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-R = TypeVar("R")
 
 Tier = Literal["image", "import", "aot", "gpu"]
 """What a check needs: the image's configuration and files; its interpreter; its compilers; a GPU."""
@@ -242,7 +236,9 @@ def result_from_json(record: Any) -> ImageResult:
     Raises:
         ValueError: it is something else.
     """
-    return _read(ImageResult, record)
+    from rocmimg.frozen import read_as
+
+    return read_as(ImageResult, record)
 
 
 def check_from_json(record: Any) -> CheckResult:
@@ -251,25 +247,9 @@ def check_from_json(record: Any) -> CheckResult:
     Raises:
         ValueError: it is something else.
     """
-    return _read(CheckResult, record)
+    from rocmimg.frozen import read_as
 
-
-def _read(kind: type[R], record: Any) -> R:
-    from pydantic import ValidationError
-
-    try:
-        found: R = _reader(kind).validate_python(record)  # type: ignore[arg-type] # a type is hashable
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from None
-    return found
-
-
-@cache
-def _reader(kind: type[Any]) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
+    return read_as(CheckResult, record)
 
 
 def exit_code(results: Sequence[ImageResult], *, require_gpu: bool) -> int:

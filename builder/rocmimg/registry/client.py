@@ -120,24 +120,24 @@ class Repository:
         """All tags, sorted; empty where the repository does not exist yet."""
         found: set[str] = set()
         what = f"cannot list the tags of {self}"
-        for response in self._pages(f"{self._path}/tags/list?n=1000", ok=(200, 404), what=what):
+        for response, more in self._pages(f"{self._path}/tags/list?n=1000", ok=(200, 404), what=what):
             if response.status_code == HTTPStatus.NOT_FOUND:
                 break
             with _understood(what):
                 page = {tag for tag in document(response, what).get("tags") or () if isinstance(tag, str)}
-            if page <= found and _NEXT_LINK.search(response.headers.get("Link", "")):
-                raise RegistryError(what, why="its pages come round again", next_step="the registry is broken")
+            if more and page <= found:
+                raise _comes_round(what)
             found |= page
         return sorted(found)
 
     def _pages(
         self, path: str, *, ok: tuple[int, ...], what: str, headers: Mapping[str, str] | None = None
-    ) -> Iterator[Response]:
-        """An answer and those that its ``Link`` headers lead to."""
+    ) -> Iterator[tuple[Response, bool]]:
+        """An answer and those that its ``Link`` headers lead to, each with whether another one follows."""
         for _ in range(_PAGES):
             response = self._transport.call("GET", path, scope=self._pull, ok=ok, what=what, headers=headers)
-            yield response
             link = _NEXT_LINK.search(response.headers.get("Link", ""))
+            yield response, link is not None
             if not link:
                 return
             path = link[1]
@@ -282,16 +282,15 @@ class Repository:
         pages = self._pages(
             f"{self._path}/referrers/{digest}", ok=(200, 400, 404, 405), what=what, headers={"Accept": OCI_INDEX}
         )
-        for number, response in enumerate(pages):
+        for number, (response, more) in enumerate(pages):
             if not response.ok or not response.headers.get("Content-Type", "").startswith(OCI_INDEX):
                 if number:  # a list without its end could hide the newest failure
                     raise RegistryError(what, why="a page of the list does not come")
                 break
             with _understood(what):
                 page = [Descriptor.read(entry) for entry in document(response, what).get("manifests") or ()]
-            more = _NEXT_LINK.search(response.headers.get("Link", ""))
             if number and more and found.keys() >= {entry.digest for entry in page}:
-                raise RegistryError(what, why="its pages come round again", next_step="the registry is broken")
+                raise _comes_round(what)
             found |= {entry.digest: entry for entry in page}
         else:
             return list(found.values())
@@ -444,6 +443,10 @@ def _understood(what: str) -> Iterator[None]:
 def _own_tag(subject: str, attached: str) -> str:
     """A tag for one attachment alone, which nobody else writes."""
     return f"{_fallback_tag(subject)}.{attached.partition(':')[2][:16]}"
+
+
+def _comes_round(what: str) -> RegistryError:
+    return RegistryError(what, why="its pages come round again", next_step="the registry is broken")
 
 
 def _fallback_tag(digest: str) -> str:

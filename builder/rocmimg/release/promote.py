@@ -168,7 +168,7 @@ def promote(release: Release, ready: Sequence[Ready], overrides: Mapping[str, st
     updates = [one for cell in moving for one in cell.tags] + [one for cell in moving for one in cell.aliases]
     intent = new_intent("promotion", [cell.image.id for cell in moving], updates, attach, transaction_id)
     transaction = Transaction(release.registries, intent, signer, release.trust)
-    transaction.begin(release.trust)
+    transaction.begin()
     try:
         for cell in moving:  # one by one: docker-registry loses a layer that is mounted twice at once
             _take_over(cell)

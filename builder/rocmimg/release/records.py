@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rocmimg.checks.model import ImageResult, result_from_json
 from rocmimg.errors import NotProven, RegistryError
+from rocmimg.frozen import read_as
 from rocmimg.registry import Manifest
 from rocmimg.registry.client import Repository
 from rocmimg.registry.types import Descriptor
@@ -226,54 +227,17 @@ def promotion_of(record: Record) -> Promotion:
     Raises:
         RegistryError: it cannot be read.
     """
-    said = record.predicate
     try:
-        if said["kind"] not in ("promotion", "rollback"):
-            raise ValueError(f"kind {said['kind']!r}")
-        return Promotion(
-            kind=said["kind"],
-            cell=_text(said["cell"]),
-            version=_text(said["version"]),
-            when=_moment(said["when"]),
-            who=_text(said["who"]),
-            tags=_texts(said["tags"]),
-            aliases=_text_of(said["aliases"]),
-            tiers=_text_of(said.get("tiers", {})),
-            overrides=_text_of(said.get("overrides", {})),
-            requires=_texts(said.get("requires", ())),
-            results=_texts(said.get("results", ())),
-            transaction=_text(said.get("transaction", "")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        said = read_as(Promotion, record.predicate)
+        if datetime.fromisoformat(said.when).tzinfo is None:
+            raise ValueError(f"when: {said.when!r} has no time zone")
+    except ValueError as error:
         raise RegistryError(
             f"{record.digest}, a record of a promotion, cannot be read",
-            why=f"{type(error).__name__}: {error}",
+            why=str(error),
             next_step="find out who attached it, and remove it from the registry",
         ) from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
-
-
-def _moment(value: Any) -> str:
-    if datetime.fromisoformat(_text(value)).tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return str(value)
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list | tuple):
-        raise TypeError(f"{values!r} is not a list")
-    return tuple(map(_text, values))
-
-
-def _text_of(values: Any) -> dict[str, str]:
-    if not isinstance(values, dict):
-        raise TypeError(f"{values!r} is not a mapping")
-    return {str(name): _text(value) for name, value in values.items()}
+    return said
 
 
 def ids_of(manifest: Manifest) -> set[str]:

@@ -66,7 +66,7 @@ def roll_back(release: Release, restores: Sequence[AliasRestore]) -> None:
     cells = list(dict.fromkeys(one.cell for one in restores))
     intent = new_intent("rollback", cells, [one.update for one in restores], attach, transaction_id)
     transaction = Transaction(release.registries, intent, signer, release.trust)
-    transaction.begin(release.trust)
+    transaction.begin()
     transaction.run()
 
 

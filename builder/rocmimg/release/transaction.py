@@ -66,19 +66,19 @@ class Transaction:
         self._written = ""
         self._names = Names(registries, intent.updates, self._guard)
 
-    def begin(self, trust: Trust) -> None:
+    def begin(self) -> None:
         """Announce it.
 
         Raises:
             RegistryError: another one is under way; this one is withdrawn.
         """
-        self._trust = trust
         with ThreadPoolExecutor(AT_ONCE) as pool:
             found = pool.map(lambda one: _promotions_of(one, self._registries), self.intent.images)
             self.intent = replace(self.intent, known=tuple(sorted({digest for some in found for digest in some})))
         for repository in self._repositories():
             self._write(repository, "prepared")
-        others = [one for one in pending(self._repositories(), self._registries, trust) if one.id != self.intent.id]
+        unfinished = pending(self._repositories(), self._registries, self._trust)
+        others = [one for one in unfinished if one.id != self.intent.id]
         if others:
             self._forget()
             raise RegistryError(
@@ -207,13 +207,14 @@ def settle(
     """
     settled: list[Intent] = []
     for intent in announced(repositories, registries, trust):
-        left: Intent | None = intent
-        if not ended(intent, registries, trust):
+        left, end = intent, ended(intent, registries, trust)
+        if not end:
             say(f"unfinished: {intent}; it is taken over when it stands still for {PATIENCE_S:.0f} s")
-            left = _stands_still(intent, registries, trust)
-        if left is None:
-            continue
-        if end := ended(left, registries, trust):
+            still = _stands_still(intent, registries, trust)
+            if still is None:
+                continue
+            left, end = still, ended(still, registries, trust)
+        if end:
             discard(left, registries)
             say(f"removed: it has ended before ({end}), and its intent was still there, or there again: {left}")
             continue

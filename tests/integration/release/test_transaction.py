@@ -328,8 +328,8 @@ def test_who_was_taken_over_stops(make: Make) -> None:
     world = released(make, "slow")
     release = world.release("v2")
     intent = new_intent("promotion", ["x"], [_update(world)], [])
-    slow = transaction.Transaction(release.registries, intent, None)
-    slow.begin(release.trust)
+    slow = transaction.Transaction(release.registries, intent, None, release.trust)
+    slow.begin()
     world.promote("v2")
     with pytest.raises(TakenOver):
         slow.run()
